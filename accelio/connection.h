@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * connection.h - struct xio_connection: a session's presence on one context.
+ * Queues, sequence numbers, keepalive and the close handshake
+ * (accelio-wire 5.5, 6; accelio-api 1.6, 4).
+ *
+ * Used on the thread of its context; xio_disconnect may come from others.
+ */
+#ifndef XE_CONNECTION_H
+#define XE_CONNECTION_H
+
+#include <stdatomic.h>
+
+#include "nexus.h"
+#include "task.h"
+
+enum xe_conn_state {
+	XE_CONN_INIT,
+	XE_CONN_ONLINE,
+	XE_CONN_FIN_WAIT_1,	/* our FIN_REQ is on its way */
+	XE_CONN_FIN_WAIT_2,	/* it was answered */
+	XE_CONN_CLOSING,	/* both sent FIN_REQ, ours is unanswered */
+	XE_CONN_CLOSE_WAIT,	/* the peer's FIN_REQ came first */
+	XE_CONN_LAST_ACK,	/* and now ours is on its way */
+	XE_CONN_CLOSED,		/* handshake over, teardown is due */
+	XE_CONN_DISCONNECTED,	/* link lost, teardown is due */
+	XE_CONN_DEAD		/* teardown was delivered */
+};
+
+struct xio_connection {
+	struct xio_session *session;
+	struct xio_context *ctx;	/* NULL when that was destroyed */
+	struct xe_nexus *nexus;		/* NULL from teardown on */
+	struct xe_list session_link;
+	struct xe_list ctx_link;
+	struct xe_list nexus_link;
+	struct xe_list ready_link;	/* nexus->ready */
+	const struct xio_session_ops *ops;
+	void *user_context;
+	enum xe_conn_state state;
+	enum xio_status reason;		/* of teardown */
+	bool lead;
+	bool open;			/* application frames may go out */
+	bool fin_seen;			/* the peer's FIN_REQ came */
+	bool timed_out;			/* keepalive gave up */
+	atomic_bool disconnecting;	/* xio_disconnect was called */
+	uint16_t disconnect_secs;
+	uint8_t tos;
+
+	/* struct xe_task */
+	struct xe_list ctl_queue;	/* setup and keepalive, before all else */
+	struct xe_list req_queue;	/* requests, one-ways, then FIN_REQ */
+	struct xe_list rsp_queue;	/* responses, receipts, then FIN_RSP */
+	struct xe_list waiting;		/* sent, unanswered, in order */
+	struct xe_list answering;	/* answers with the transport */
+	struct xe_list receiving;
+	struct xe_list held;		/* with the application */
+	bool rsp_turn;
+
+	uint16_t tx_req_sn;		/* next to send */
+	uint16_t tx_rsp_sn;
+	uint16_t rx_req_sn;		/* next to come */
+	uint16_t rx_rsp_sn;
+	bool rx_any;
+	uint64_t rx_serial;		/* of the last request received */
+
+	struct xe_work setup;		/* nexus is up already */
+	struct xe_work disconnect;	/* posted, any thread */
+	struct xe_work teardown;
+	struct xe_timer fin_timer;
+	struct xe_timer ka_timer;
+	bool ka_out;			/* a probe is unanswered */
+
+	struct sockaddr_storage peer;
+	struct sockaddr_storage local;
+};
+
+struct xio_connection *xe_conn_new(struct xio_session *s,
+				   struct xio_context *ctx,
+				   struct xe_nexus *n,
+				   const struct xio_session_ops *ops,
+				   void *user_context);
+
+/* Hands an event of the connection to the session's application. */
+void xe_conn_event(struct xio_connection *c, enum xio_session_event ev,
+		   int reason);
+
+/* Queues a control frame without payload. */
+int xe_conn_send_control(struct xio_connection *c, uint32_t type,
+			 struct xe_list *queue);
+void xe_conn_ready(struct xio_connection *c);
+
+/* The nexus is up: a client's connection opens its session. */
+void xe_conn_nexus_up(struct xio_connection *c);
+/* The session is open: queued messages go out. */
+void xe_conn_online(struct xio_connection *c);
+/* Starts the close handshake from ONLINE; the CLOSED event says why. */
+void xe_conn_close(struct xio_connection *c, int reason);
+/* The link is lost: errno value, 0 for end of stream. */
+void xe_conn_lost(struct xio_connection *c, int reason);
+/* The end is near: teardown follows from the loop. */
+void xe_conn_teardown(struct xio_connection *c);
+/* Takes what is not sent out of the request queue, with an error each. */
+void xe_conn_flush_queued(struct xio_connection *c);
+
+/* Pushes one frame. 1: done, 0: nothing to send, -EAGAIN: link is full. */
+int xe_conn_xmit(struct xio_connection *c);
+
+/* Control frames (connection_fin.c, connection.c): 0, or -errno. */
+int xe_conn_on_fin_req(struct xio_connection *c, uint32_t peer_ltid);
+int xe_conn_on_fin_rsp(struct xio_connection *c);
+int xe_conn_on_keepalive_req(struct xio_connection *c, uint32_t peer_ltid);
+void xe_conn_on_keepalive_rsp(struct xio_connection *c);
+/* FIN_RSP has left. */
+void xe_conn_fin_rsp_sent(struct xio_connection *c);
+void xe_conn_timers_init(struct xio_connection *c);
+void xe_conn_keepalive_start(struct xio_connection *c, int64_t secs);
+
+/* The context goes: the connection stays as an empty shell. */
+void xe_conn_detach(struct xio_connection *c);
+void xe_conn_free(struct xio_connection *c);
+
+/* True when sends must fail with ESHUTDOWN. */
+bool xe_conn_shut(const struct xio_connection *c);
+
+#endif

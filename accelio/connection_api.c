@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * xio_connect, and what can be asked of a connection (accelio-api 1.6).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "connection.h"
+#include "registry.h"
+#include "session.h"
+#include "uri.h"
+
+static struct xio_connection *fail(int err)
+{
+	xe_set_errno(err);
+	return NULL;
+}
+
+struct xio_connection *xio_connect(struct xio_connection_params *cparams)
+{
+	struct xio_session *s;
+	struct xio_connection *c;
+	struct xe_nexus *n;
+	struct xe_uri u;
+	int err;
+
+	if (!cparams ||
+	    !xe_registry_has(XE_HANDLE_SESSION, cparams->session) ||
+	    !xe_registry_has(XE_HANDLE_CONTEXT, cparams->ctx))
+		return fail(EINVAL);
+	s = cparams->session;
+	if (s->type != XIO_SESSION_CLIENT)
+		return fail(EINVAL);
+	if (s->state != XE_SESSION_INIT)
+		return fail(XIO_E_STATE);
+	if (!xe_list_empty(&s->connections))
+		return fail(XIO_E_NOT_SUPPORTED);
+	err = xe_uri_parse(s->uri, &u);
+	if (!err && strcmp(u.scheme, "tcp") != 0)
+		err = ENOPROTOOPT;
+	if (err)
+		return fail(err);
+	n = xe_nexus_get(cparams->ctx, &u,
+			 cparams->enable_tos ? cparams->tos : -1,
+			 cparams->out_addr);
+	if (!n)
+		return NULL;
+	c = xe_conn_new(s, cparams->ctx, n, &s->ops,
+			cparams->conn_user_context);
+	if (!c) {
+		xe_nexus_put(n);
+		return NULL;
+	}
+	c->lead = true;
+	c->tos = cparams->tos;
+	c->disconnect_secs = cparams->disconnect_timeout_secs;
+	s->lead = c;
+	s->state = XE_SESSION_CONNECT;
+	if (n->state == XE_NEXUS_UP)
+		xe_loop_defer(&c->ctx->loop, &c->setup);
+	return c;
+}
+
+int xio_modify_connection(struct xio_connection *conn,
+			  struct xio_connection_attr *attr, int attr_mask)
+{
+	if (!conn || !attr)
+		return xe_fail(EINVAL);
+	if (attr_mask & XIO_CONNECTION_ATTR_USER_CTX)
+		conn->user_context = attr->user_context;
+	if (attr_mask & XIO_CONNECTION_ATTR_DISCONNECT_TIMEOUT)
+		conn->disconnect_secs = attr->disconnect_timeout_secs;
+	return 0;
+}
+
+int xio_query_connection(struct xio_connection *conn,
+			 struct xio_connection_attr *attr, int attr_mask)
+{
+	if (!conn || !attr)
+		return xe_fail(EINVAL);
+	if (attr_mask & XIO_CONNECTION_ATTR_USER_CTX)
+		attr->user_context = conn->user_context;
+	if (attr_mask & XIO_CONNECTION_ATTR_CTX)
+		attr->ctx = conn->ctx;
+	if (attr_mask & XIO_CONNECTION_ATTR_PROTO)
+		attr->proto = XIO_PROTO_TCP;
+	if (attr_mask & XIO_CONNECTION_ATTR_PEER_ADDR)
+		attr->peer_addr = conn->peer;
+	if (attr_mask & XIO_CONNECTION_ATTR_LOCAL_ADDR)
+		attr->local_addr = conn->local;
+	if (attr_mask & XIO_CONNECTION_ATTR_DISCONNECT_TIMEOUT)
+		attr->disconnect_timeout_secs = conn->disconnect_secs;
+	return 0;
+}
+
+int xio_connection_ioctl(struct xio_connection *connection, int con_optname,
+			 void *optval, int *optlen)
+{
+	struct xio_connection *c = connection;
+
+	if (!c || !optval || !optlen)
+		return xe_fail(EINVAL);
+	switch (con_optname) {
+	case XIO_CONNECTION_FIONWRITE_BYTES:
+		/* Nothing is counted without flow control. */
+		*(uint64_t *)optval = c->session->snd_bytes;
+		*optlen = sizeof(uint64_t);
+		return 0;
+	case XIO_CONNECTION_FIONWRITE_MSGS:
+		*(int *)optval = (int)c->session->snd_msgs;
+		*optlen = sizeof(int);
+		return 0;
+	case XIO_CONNECTION_LEADING_CONN:
+		*(int *)optval = c->lead;
+		*optlen = sizeof(int);
+		return 0;
+	default:
+		return xe_fail(XIO_E_NOT_SUPPORTED);
+	}
+}

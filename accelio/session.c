@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+
+#include "connection.h"
+#include "context.h"
+#include "option.h"
+#include "registry.h"
+#include "session.h"
+
+static atomic_uint next_id;
+
+uint32_t xe_session_next_id(void)
+{
+	return atomic_fetch_add(&next_id, 1);
+}
+
+static void on_teardown(struct xe_work *w);
+
+struct xio_session *xe_session_new(enum xio_session_type type,
+				   const struct xio_session_ops *ops,
+				   void *user_context, const char *uri,
+				   size_t uri_len, const void *priv,
+				   size_t priv_len)
+{
+	struct xio_session *s = xe_zalloc(sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->type = type;
+	s->ops = *ops;
+	s->user_context = user_context;
+	s->uri = xe_strndup(uri, uri_len);
+	s->priv_len = priv_len;
+	if (priv_len)
+		s->priv = xe_malloc(priv_len);
+	if (!s->uri || (priv_len && !s->priv) ||
+	    !xe_registry_add(XE_HANDLE_SESSION, s)) {
+		xe_free(s->uri);
+		xe_free(s->priv);
+		xe_free(s);
+		return NULL;
+	}
+	if (priv_len)
+		memcpy(s->priv, priv, priv_len);
+	s->id = xe_session_next_id();
+	s->snd_bytes = xe_opt.snd_queue_depth_bytes;
+	s->rcv_bytes = xe_opt.rcv_queue_depth_bytes;
+	s->snd_msgs = (uint32_t)xe_opt.snd_queue_depth_msgs;
+	s->rcv_msgs = (uint32_t)xe_opt.rcv_queue_depth_msgs;
+	xe_list_init(&s->connections);
+	xe_work_init(&s->teardown, on_teardown);
+	return s;
+}
+
+struct xio_session *xio_session_create(struct xio_session_params *params)
+{
+	struct xio_session *s;
+	size_t uri_len;
+
+	if (!params || !params->uri || !params->ses_ops ||
+	    params->type != XIO_SESSION_CLIENT) {
+		xe_set_errno(EINVAL);
+		return NULL;
+	}
+	uri_len = strlen(params->uri);
+	if (uri_len + params->private_data_len > XE_SETUP_MAX - 28 ||
+	    params->private_data_len > XE_SETUP_MAX) {
+		xe_set_errno(EMSGSIZE);
+		return NULL;
+	}
+	s = xe_session_new(XIO_SESSION_CLIENT, params->ses_ops,
+			   params->user_context, params->uri, uri_len,
+			   params->private_data, params->private_data ?
+			   params->private_data_len : 0);
+	if (s)
+		atomic_init(&s->next_serial, params->initial_sn);
+	return s;
+}
+
+static void session_free(struct xio_session *s)
+{
+	struct xe_list *p;
+
+	/* Shells whose context was destroyed under them. */
+	while ((p = xe_list_pop(&s->connections)))
+		xe_conn_free(xe_container_of(p, struct xio_connection,
+					     session_link));
+	if (s->teardown_ctx)
+		xe_work_cancel(&s->teardown);
+	xe_free(s->uri);
+	xe_free(s->priv);
+	xe_free(s);
+}
+
+void xe_session_hold(struct xio_session *s)
+{
+	s->busy++;
+}
+
+void xe_session_drop(struct xio_session *s)
+{
+	if (--s->busy == 0 && s->destroyed)
+		session_free(s);
+}
+
+int xio_session_destroy(struct xio_session *session)
+{
+	struct xio_session *s = session;
+	struct xe_list *p;
+
+	if (!s)
+		return 0;
+	if (!xe_registry_has(XE_HANDLE_SESSION, s)) {
+		XE_ERR("session destroyed twice");
+		return 0;
+	}
+	xe_list_for_each(p, &s->connections) {
+		if (xe_container_of(p, struct xio_connection,
+				    session_link)->ctx) {
+			XE_ERR("session destroyed with live connections");
+			xe_set_errno(EBUSY);
+			return 0;	/* what libxio returns */
+		}
+	}
+	xe_registry_del(XE_HANDLE_SESSION, s);
+	s->destroyed = true;
+	if (s->busy == 0)
+		session_free(s);
+	return 0;
+}
+
+static void on_teardown(struct xe_work *w)
+{
+	struct xio_session *s = xe_container_of(w, struct xio_session,
+						teardown);
+	struct xio_session_event_data d = {
+		.event = XIO_SESSION_TEARDOWN_EVENT,
+		.reason = (enum xio_status)s->reason,
+	};
+
+	s->teardown_ctx = NULL;
+	s->state = XE_SESSION_CLOSED;
+	xe_session_hold(s);
+	if (s->ops.on_session_event)
+		s->ops.on_session_event(s, &d, s->user_context);
+	xe_session_drop(s);
+}
+
+void xe_session_teardown(struct xio_session *s, struct xio_context *ctx)
+{
+	s->teardown_ctx = ctx;
+	xe_loop_defer(&ctx->loop, &s->teardown);
+}
+
+int xio_query_session(struct xio_session *session,
+		      struct xio_session_attr *attr, int attr_mask)
+{
+	if (!session || !attr)
+		return xe_fail(EINVAL);
+	if (attr_mask & XIO_SESSION_ATTR_USER_CTX)
+		attr->user_context = session->user_context;
+	if (attr_mask & XIO_SESSION_ATTR_SES_OPS)
+		attr->ses_ops = &session->ops;
+	if (attr_mask & XIO_SESSION_ATTR_URI)
+		attr->uri = session->uri;
+	return 0;
+}
+
+int xio_modify_session(struct xio_session *session,
+		       struct xio_session_attr *attr, int attr_mask)
+{
+	if (!session || !attr)
+		return xe_fail(EINVAL);
+	if (attr_mask & XIO_SESSION_ATTR_USER_CTX)
+		session->user_context = attr->user_context;
+	return 0;
+}
+
+const char *xio_session_event_str(enum xio_session_event event)
+{
+	static const char *const names[] = {
+		"session reject",
+		"session teardown",
+		"new connection",
+		"connection established",
+		"connection teardown",
+		"connection closed",
+		"connection disconnected",
+		"connection refused",
+		"connection error",
+		"session error",
+		"connection reconnecting",
+		"connection reconnected",
+	};
+
+	if ((unsigned int)event >= sizeof(names) / sizeof(names[0]))
+		return "unknown session event";
+	return names[event];
+}

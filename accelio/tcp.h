@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tcp.h - inside of the TCP transport: one or two sockets make a link
+ * (accelio-wire 1). tcp.c owns life and events, tcp_rx.c reading, tcp_tx.c
+ * writing, tcp_listen.c listening and pairing.
+ *
+ * Sockets are in the loop edge-triggered and for both directions from the
+ * start, so a message costs no epoll_ctl; `readable` and `writable` remember
+ * the last edge until the kernel says EAGAIN or gives less than was asked.
+ */
+#ifndef XE_TCP_H
+#define XE_TCP_H
+
+#include "context.h"
+#include "loop.h"
+#include "transport.h"
+
+#define XE_TCP_SEGS		1024u	/* pieces queued for a socket */
+#define XE_TCP_ARENA		(128u * 1024)
+#define XE_TCP_COPY_MAX		512	/* data up to this is copied */
+#define XE_TCP_RX_AHEAD		1024u	/* frames waiting for their data */
+#define XE_TCP_READS_PER_TURN	16
+
+/* Bytes of queued frames, in order. */
+struct xe_oseg {
+	uint8_t *base;
+	size_t len;
+	uint64_t arena_end;	/* not 0: in the arena, free up to here */
+};
+
+struct xe_oq {
+	struct xe_oseg *seg;	/* ring of XE_TCP_SEGS */
+	unsigned int head;
+	unsigned int nr;
+	uint8_t *arena;		/* ring of XE_TCP_ARENA */
+	uint64_t arena_w;	/* running positions */
+	uint64_t arena_r;
+	uint64_t queued;	/* bytes since the start */
+	uint64_t sent;
+};
+
+struct xe_stream {
+	struct xe_ev ev;
+	struct xe_link *link;
+	bool connected;
+	bool readable;
+	bool writable;
+	bool hup;		/* the peer has ended its side */
+	/* bytes read but not used; NULL most of the time */
+	uint8_t *buf;
+	size_t cap;
+	size_t pos;
+	size_t len;
+	struct xe_oq oq;
+};
+
+enum { XE_CTL = 0, XE_DAT = 1 };	/* single stream has XE_CTL alone */
+
+struct xe_link {
+	struct xio_context *ctx;
+	const struct xe_link_events *events;
+	void *owner;
+	bool client;
+	bool dual;
+	bool failed;		/* down is due, or has been called */
+	bool ended;		/* a socket has ended; reason says how */
+	bool paused;		/* the owner said -EAGAIN */
+	bool setup_seen;
+	int reason;
+	struct xe_stream s[2];
+	struct xe_frame_limits lim;
+	struct xe_list rxq;	/* struct xe_rx waiting for data */
+	unsigned int rxq_nr;
+	uint64_t rxq_left;
+	struct xe_list txq;	/* struct xe_tx not yet with the kernel */
+	struct xe_work work;	/* down, or go on reading */
+	struct sockaddr_storage peer;
+	struct sockaddr_storage local;
+};
+
+/* tcp.c */
+int xe_tcp_socket_setup(int fd);	/* options of every own socket */
+struct xe_link *xe_tcp_link_new(struct xio_context *ctx, bool dual);
+int xe_tcp_stream_attach(struct xe_link *l, int which, int fd);
+
+/* tcp_rx.c: reads what can be read, calls the owner */
+void xe_tcp_read(struct xe_link *l);
+
+/* tcp_tx.c */
+int xe_tcp_oq_raw(struct xe_oq *q, const void *p, size_t n);
+void xe_tcp_oq_free(struct xe_oq *q);
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writing to the sockets of a link.
+ *
+ * Each socket has a queue of pieces: headers and small data lie in the
+ * queue's arena, where neighbours melt into one piece; larger data is sent
+ * from the application's memory. One sendmsg carries many frames.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base.h"
+#include "tcp.h"
+
+#define SEND_IOV	128
+
+/* Where data goes first when little is queued: see xe_link_flush. */
+#define DATA_FIRST_MAX	(64u * 1024)
+
+static int oq_alloc(struct xe_oq *q)
+{
+	q->seg = xe_malloc(XE_TCP_SEGS * sizeof(*q->seg));
+	q->arena = xe_malloc(XE_TCP_ARENA);
+	if (q->seg && q->arena)
+		return 0;
+	xe_tcp_oq_free(q);
+	return -ENOMEM;
+}
+
+void xe_tcp_oq_free(struct xe_oq *q)
+{
+	xe_free(q->seg);
+	xe_free(q->arena);
+	memset(q, 0, sizeof(*q));
+}
+
+/* Is there a piece of n bytes in one part, and room for segs pieces? */
+static bool oq_room(const struct xe_oq *q, size_t n, size_t segs)
+{
+	size_t off = q->arena_w % XE_TCP_ARENA;
+	size_t skip = off + n > XE_TCP_ARENA ? XE_TCP_ARENA - off : 0;
+
+	return q->nr + segs <= XE_TCP_SEGS &&
+	       q->arena_w - q->arena_r + skip + n <= XE_TCP_ARENA;
+}
+
+/* Space for n bytes in one part; oq_room has said yes. */
+static uint8_t *oq_reserve(struct xe_oq *q, size_t n)
+{
+	size_t off = q->arena_w % XE_TCP_ARENA;
+	struct xe_oseg *last;
+	uint8_t *p;
+
+	if (off + n > XE_TCP_ARENA) {
+		q->arena_w += XE_TCP_ARENA - off;
+		off = 0;
+	}
+	p = q->arena + off;
+	q->arena_w += n;
+	q->queued += n;
+	if (q->nr > 0) {
+		last = &q->seg[(q->head + q->nr - 1) % XE_TCP_SEGS];
+		if (last->arena_end && last->base + last->len == p) {
+			last->len += n;
+			last->arena_end = q->arena_w;
+			return p;
+		}
+	}
+	last = &q->seg[(q->head + q->nr++) % XE_TCP_SEGS];
+	last->base = p;
+	last->len = n;
+	last->arena_end = q->arena_w;
+	return p;
+}
+
+static void oq_refer(struct xe_oq *q, void *base, size_t n)
+{
+	struct xe_oseg *s = &q->seg[(q->head + q->nr++) % XE_TCP_SEGS];
+
+	s->base = base;
+	s->len = n;
+	s->arena_end = 0;
+	q->queued += n;
+}
+
+static void oq_consume(struct xe_oq *q, size_t n)
+{
+	q->sent += n;
+	while (n > 0) {
+		struct xe_oseg *s = &q->seg[q->head];
+
+		if (n < s->len) {
+			s->base += n;
+			s->len -= n;
+			return;
+		}
+		n -= s->len;
+		if (s->arena_end)
+			q->arena_r = s->arena_end;
+		q->head = (q->head + 1) % XE_TCP_SEGS;
+		q->nr--;
+	}
+	if (q->nr == 0) {
+		q->arena_w = 0;
+		q->arena_r = 0;
+	}
+}
+
+int xe_tcp_oq_raw(struct xe_oq *q, const void *p, size_t n)
+{
+	if (!q->seg && oq_alloc(q) != 0)
+		return -ENOMEM;
+	if (!oq_room(q, n, 1))
+		return -ENOBUFS;
+	memcpy(oq_reserve(q, n), p, n);
+	return 0;
+}
+
+void xe_link_push_setup(struct xe_link *l, const struct xe_nexus_setup *s)
+{
+	uint8_t b[XE_NEXUS_RSP_LEN];
+	size_t n = xe_nexus_setup_encode(s, b);
+	int err = xe_tcp_oq_raw(&l->s[XE_CTL].oq, b, n);
+
+	if (err)
+		xe_link_fail(l, -err);
+}
+
+bool xe_link_push(struct xe_link *l, const struct xe_out *o, struct xe_tx *tx)
+{
+	const struct xe_frame *f = o->frame;
+	struct xe_oq *ctl = &l->s[XE_CTL].oq;
+	struct xe_oq *dat = l->dual ? &l->s[XE_DAT].oq : ctl;
+	bool app = xe_type_is_app(f->type);
+	/* Dual stream: the payload of control frames is data. */
+	struct xe_oq *hq = l->dual && !app ? dat : ctl;
+	size_t prefix = XE_PREFIX_LEN + XE_SGE_LEN * (size_t)f->in_nr +
+			XE_SGE_LEN * (size_t)f->out_nr;
+	size_t copy = 0;
+	unsigned int i;
+	uint8_t *p;
+
+	if (l->failed)
+		return false;
+	if ((!ctl->seg && oq_alloc(ctl)) || (!dat->seg && oq_alloc(dat))) {
+		xe_link_fail(l, ENOMEM);
+		return false;
+	}
+	for (i = 0; i < o->data_nr; i++)
+		if (o->data[i].iov_len <= XE_TCP_COPY_MAX)
+			copy += o->data[i].iov_len;
+	/* One test with the sum is strict enough for every split of it. */
+	if (!oq_room(ctl, prefix + f->hdr_len + f->pad_len + copy,
+		     o->data_nr * 2 + 2))
+		return false;
+	if (dat != ctl && !oq_room(dat, f->hdr_len + copy, o->data_nr * 2 + 2))
+		return false;
+
+	/* A response's list is shorter than was allowed for. */
+	if (f->type & XE_TYPE_RESPONSE)
+		prefix = XE_PREFIX_LEN + XE_WLEN_LEN * (size_t)f->out_nr;
+	p = oq_reserve(ctl, prefix);
+	xe_frame_encode(f, l->dual, o->in, o->out, p);
+	if (f->hdr_len)
+		memcpy(oq_reserve(hq, f->hdr_len), o->hdr, f->hdr_len);
+	if (f->pad_len)
+		memset(oq_reserve(ctl, f->pad_len), 0, f->pad_len);
+	for (i = 0; i < o->data_nr; i++) {
+		size_t n = o->data[i].iov_len;
+
+		if (n == 0)
+			continue;
+		if (n <= XE_TCP_COPY_MAX)
+			memcpy(oq_reserve(dat, n), o->data[i].iov_base, n);
+		else
+			oq_refer(dat, o->data[i].iov_base, n);
+	}
+	tx->ctl_end = ctl->queued;
+	tx->dat_end = dat->queued;
+	xe_list_add_tail(&l->txq, &tx->link);
+	return true;
+}
+
+/*
+ * What the peer sent before it went away must still be read, and reading
+ * meets the same end.
+ */
+static void send_failed(struct xe_stream *s, int err)
+{
+	if (err != EPIPE && err != ECONNRESET) {
+		xe_link_fail(s->link, err);
+		return;
+	}
+	s->hup = true;
+	s->readable = true;
+	xe_loop_defer(&s->link->ctx->loop, &s->link->work);
+}
+
+/* Writes until the queue is empty or the kernel is full. */
+static void stream_send(struct xe_stream *s)
+{
+	struct xe_oq *q = &s->oq;
+
+	while (q->nr > 0 && s->writable && !s->link->failed) {
+		struct iovec iov[SEND_IOV];
+		struct msghdr mh;
+		size_t i, n;
+		ssize_t r;
+
+		n = q->nr < SEND_IOV ? q->nr : SEND_IOV;
+		for (i = 0; i < n; i++) {
+			struct xe_oseg *g =
+				&q->seg[(q->head + i) % XE_TCP_SEGS];
+
+			iov[i].iov_base = g->base;
+			iov[i].iov_len = g->len;
+		}
+		memset(&mh, 0, sizeof(mh));
+		mh.msg_iov = iov;
+		mh.msg_iovlen = n;
+		r = sendmsg(s->ev.fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (r >= 0) {
+			oq_consume(q, (size_t)r);
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			s->writable = false;
+		} else if (errno != EINTR) {
+			s->writable = false;
+			send_failed(s, errno);
+		}
+	}
+}
+
+static void run_done(struct xe_link *l)
+{
+	uint64_t ctl = l->s[XE_CTL].oq.sent;
+	uint64_t dat = l->dual ? l->s[XE_DAT].oq.sent : ctl;
+
+	while (!xe_list_empty(&l->txq)) {
+		struct xe_tx *tx = xe_container_of(l->txq.next, struct xe_tx,
+						   link);
+
+		if (tx->ctl_end > ctl || tx->dat_end > dat)
+			return;
+		xe_list_del(&tx->link);
+		tx->done(tx);
+	}
+}
+
+void xe_link_flush(struct xe_link *l)
+{
+	struct xe_stream *ctl = &l->s[XE_CTL];
+	struct xe_stream *dat = &l->s[XE_DAT];
+
+	if (!ctl->connected || (l->dual && !dat->connected))
+		return;
+	if (l->dual) {
+		/*
+		 * A receiver can use data only with its header. Sending a
+		 * little data first saves it a wake-up between the two; much
+		 * data would only fill the socket while the header waits.
+		 */
+		bool first = dat->oq.queued - dat->oq.sent <= DATA_FIRST_MAX;
+
+		if (first)
+			stream_send(dat);
+		stream_send(ctl);
+		if (!first)
+			stream_send(dat);
+	} else {
+		stream_send(ctl);
+	}
+	run_done(l);
+}
+
+bool xe_link_idle(const struct xe_link *l)
+{
+	return l->s[XE_CTL].oq.nr == 0 && l->s[XE_DAT].oq.nr == 0;
+}
