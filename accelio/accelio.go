@@ -24,8 +24,8 @@
 // Arrows of inclusion point downwards only:
 //
 //	init, context, session, connection, message, server
-//	nexus                          one transport connection, shared
-//	transport, tcp                 sockets, single and dual stream
+//	nexus, registry, task          one transport connection and what is on it
+//	transport, tcp, blocks         sockets, single and dual stream
 //	loop                           epoll, timers, deferred work
 //	frame, payload                 the wire format: pure, no I/O
 //	mem, mempool, option, uri,

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "init.h"
 #include "mem.h"
 #include "option.h"
 

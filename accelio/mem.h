@@ -9,14 +9,10 @@
 #ifndef XE_MEM_H
 #define XE_MEM_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "libxio.h"
-
-/* True between the first xio_init and the last xio_shutdown. */
-extern bool xe_initialized(void);
 
 /* The mark that every registered buffer carries. */
 struct xio_mr *xe_dummy_mr(void);

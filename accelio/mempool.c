@@ -104,6 +104,7 @@ static void chunk_destroy(struct chunk *c)
 
 static struct chunk *chunk_create(struct slab *s, size_t nblocks)
 {
+	struct xe_region mem;
 	struct chunk *c;
 	size_t i;
 
@@ -112,15 +113,17 @@ static struct chunk *chunk_create(struct slab *s, size_t nblocks)
 		xe_set_errno(ENOMEM);
 		return NULL;
 	}
-	c = xe_zalloc(sizeof(*c) + nblocks * sizeof(struct block));
-	if (!c)
-		return NULL;
+	/* First the large piece, which fails without touching memory. */
 	if (xe_region_alloc(nblocks * s->stride, s->align, s->pool->flags,
-			    s->pool->node, &c->mem) != 0) {
-		xe_free(c);
+			    s->pool->node, &mem) != 0)
+		return NULL;
+	c = xe_zalloc(sizeof(*c) + nblocks * sizeof(struct block));
+	if (!c) {
+		xe_region_free(&mem);
 		return NULL;
 	}
-	POISON(c->mem.addr, c->mem.size);
+	POISON(mem.addr, mem.size);
+	c->mem = mem;
 	c->slab = s;
 	c->nblocks = nblocks;
 	c->nfree = nblocks;
@@ -134,20 +137,28 @@ static struct chunk *chunk_create(struct slab *s, size_t nblocks)
 
 /* --- slabs ---------------------------------------------------------- */
 
-/* Adds a chunk of want blocks, or of fewer when memory is short. */
-static bool slab_grow(struct slab *s, size_t want)
+static bool slab_add_chunk(struct slab *s, size_t nblocks)
 {
-	struct chunk *c = NULL;
+	struct chunk *c = chunk_create(s, nblocks);
 
-	if (want > s->max - s->total)
-		want = s->max - s->total;
-	for (; want != 0 && !c; want /= 2)
-		c = chunk_create(s, want);
 	if (!c)
 		return false;
 	xe_list_add_tail(&s->partial, &c->node);
 	s->total += c->nblocks;
 	return true;
+}
+
+/* By the quantum, by what the maximum leaves, or less if memory is short. */
+static bool slab_grow(struct slab *s)
+{
+	size_t n = s->grow;
+
+	if (n > s->max - s->total)
+		n = s->max - s->total;
+	for (; n != 0; n /= 2)
+		if (slab_add_chunk(s, n))
+			return true;
+	return false;
 }
 
 static struct block *slab_take(struct slab *s)
@@ -156,7 +167,7 @@ static struct block *slab_take(struct slab *s)
 	struct chunk *c;
 
 	pthread_mutex_lock(&s->lock);
-	if (!xe_list_empty(&s->partial) || slab_grow(s, s->grow)) {
+	if (!xe_list_empty(&s->partial) || slab_grow(s)) {
 		c = xe_container_of(s->partial.next, struct chunk, node);
 		b = c->free;
 		c->free = b->next;
@@ -249,11 +260,9 @@ static struct slab *slab_create(struct xio_mempool *pool, size_t size,
 	pthread_mutex_init(&s->lock, NULL);
 	xe_list_init(&s->partial);
 	xe_list_init(&s->full);
-	while (s->total < s->min) {
-		if (!slab_grow(s, s->min - s->total)) {
-			slab_destroy(s);
-			return NULL;
-		}
+	if (s->min != 0 && !slab_add_chunk(s, s->min)) {
+		slab_destroy(s);
+		return NULL;
 	}
 	return s;
 }

@@ -15,7 +15,7 @@
 
 #include "base.h"
 #include "frame.h"
-#include "mem.h"
+#include "init.h"
 #include "option.h"
 
 #define KIB	((size_t)1024)

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "mem.h"
+#include "init.h"
 
 extern bool stub_initialized;
 

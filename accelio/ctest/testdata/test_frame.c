@@ -668,6 +668,41 @@ static void unused_is_zero(void)
 	free(p);
 }
 
+/* Wrong although all lengths add up, so that nothing else refuses them. */
+static void consistent_but_wrong(void)
+{
+	struct shape s = *shape_named("keepalive");
+	uint32_t type, len;
+	struct xe_frame f;
+	size_t n;
+	uint8_t *p;
+
+	p = build(&s, true, &n);
+	xe_put64(p + 8, XE_BODY_MIN - 1);
+	CHECK_EQ(xe_tlv_decode(p, &dual_lim, &type, &len), -EPROTO);
+	xe_put64(p + 8, XE_BODY_MIN);
+	CHECK_EQ(xe_tlv_decode(p, &dual_lim, &type, &len), 0);
+	free(p);
+
+	s.f.in_nr = 1;
+	p = build(&s, true, &n);
+	CHECK_EQ(n, XE_PREFIX_LEN + XE_SGE_LEN);
+	CHECK_EQ(decode(p, &dual_lim, &f), -EPROTO);
+	free(p);
+	s.f.in_nr = 0;
+	s.f.out_nr = 1;
+	p = build(&s, true, &n);
+	CHECK_EQ(decode(p, &dual_lim, &f), -EPROTO);
+	free(p);
+
+	s = *shape_named("request-header-only");
+	s.f.pad_len = 1;
+	p = build(&s, true, &n);
+	CHECK_EQ(n, XE_PREFIX_LEN + 256 + 1);
+	CHECK_EQ(decode(p, &dual_lim, &f), -EPROTO);
+	free(p);
+}
+
 static void unknown_types(void)
 {
 	struct xe_frame f;
@@ -700,6 +735,7 @@ int main(void)
 	RUN(huge_sums);
 	RUN(stale_fields);
 	RUN(unused_is_zero);
+	RUN(consistent_but_wrong);
 	RUN(unknown_types);
 	return check_done();
 }

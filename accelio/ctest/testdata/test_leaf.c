@@ -10,6 +10,7 @@
 #include "base.h"
 #include "check.h"
 #include "init_stub.h"
+#include "mem.h"
 
 static void clock_moves_forward(void)
 {

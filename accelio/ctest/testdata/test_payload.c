@@ -244,6 +244,24 @@ static void session_request(void)
 	CHECK_EQ(xe_session_req_decode(b, (size_t)n, &got), 0);
 }
 
+/* Lengths of zero that add up. */
+static void empty_texts(void)
+{
+	struct xe_session_req r = good_req, got;
+	struct xe_session_rsp rsp = { .action = XE_ACTION_REDIRECT }, got_rsp;
+	uint8_t b[64];
+	int n;
+
+	r.uri_len = 0;
+	n = xe_session_req_encode(&r, b, sizeof(b));
+	CHECK_EQ(n, 28 + 7);
+	CHECK_EQ(xe_session_req_decode(b, (size_t)n, &got), -EPROTO);
+	rsp.portals_nr = 1;
+	n = xe_session_rsp_encode(&rsp, b, sizeof(b));
+	CHECK_EQ(n, 10 + 2);
+	CHECK_EQ(xe_session_rsp_decode(b, (size_t)n, &got_rsp), -EPROTO);
+}
+
 static void session_request_size(void)
 {
 	static uint8_t big[XE_SETUP_MAX + 1];
@@ -468,6 +486,7 @@ int main(void)
 	RUN(nexus_setup);
 	RUN(nexus_setup_rejected);
 	RUN(session_request);
+	RUN(empty_texts);
 	RUN(session_request_size);
 	RUN(session_response);
 	RUN(session_response_rejected);

@@ -128,7 +128,7 @@ static void resolve(void)
 	check_resolved("tcp://:0", true, "0.0.0.0:0");
 	check_resolved("tcp://*:7", false, "127.0.0.1:7");
 	check_resolved("tcp://[::1]:80", false, "[::1]:80");
-	check_resolved("tcp://256.0.0.1.:7", false, NULL);
+	check_resolved("tcp://[fe80::1%nosuchif]:7", false, NULL);
 }
 
 static void out_addr(void)
