@@ -61,6 +61,8 @@ struct xio_connection {
 	uint16_t tx_rsp_sn;
 	uint16_t rx_req_sn;		/* next to come */
 	uint16_t rx_rsp_sn;
+	unsigned int rx_held;		/* received and not released */
+	uint64_t rx_bytes;		/* their data */
 	bool rx_any;
 	uint64_t rx_serial;		/* of the last request received */
 

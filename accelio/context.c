@@ -164,6 +164,15 @@ int xio_context_poll_wait(struct xio_context *ctx, int timeout_ms)
 		return xe_fail(EDEADLK);
 	ctx->loop.broken = false;
 	xe_loop_pass(&ctx->loop, timeout_ms);
+	/*
+	 * A program with a loop of its own sleeps on the poll fd now: nothing
+	 * may be left behind that the fd does not show.
+	 */
+	ctx->loop.running = true;
+	xe_loop_drain(&ctx->loop);
+	ctx->loop.running = false;
+	if (!xe_list_empty(&ctx->loop.work))
+		xe_loop_wake(&ctx->loop);
 	/* A stop that ended this wait has done its work. */
 	atomic_store(&ctx->loop.stop, false);
 	if (ctx->destroy) {

@@ -23,7 +23,7 @@
 #include "base.h"
 #include "loop.h"
 
-#define DRAIN_ROUNDS	64
+#define DRAIN_ROUNDS	16
 
 static void on_wake(struct xe_ev *ev, uint32_t events)
 {

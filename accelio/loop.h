@@ -110,7 +110,7 @@ static inline void xe_timer_cancel(struct xe_timer *t)
 void xe_loop_pass(struct xe_loop *l, int timeout_ms);
 /* Passes until stopped or timeout_ms has gone. 0, or -1 and xio_errno. */
 int xe_loop_run(struct xe_loop *l, int timeout_ms);
-/* Runs deferred work until none is left or it only defers itself. */
+/* Runs deferred work until none is left, or for some rounds of it. */
 void xe_loop_drain(struct xe_loop *l);
 
 /* handler.c: forgets the application's descriptors. */

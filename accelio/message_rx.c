@@ -17,6 +17,7 @@
 #define ALIGN_UP(n, a)	(((n) + (a) - 1) & ~((uint64_t)(a) - 1))
 #define DATA_ALIGN	64u	/* of each segment in library memory */
 #define INLINE_ALIGN	16u
+#define HELD_MAX	16384u	/* messages of one connection */
 
 /* ---- library memory ------------------------------------------------ */
 
@@ -264,6 +265,18 @@ static int check_request(struct xio_connection *c, const struct xe_frame *f)
 	return 0;
 }
 
+/*
+ * Does the application hold so much that reading must wait for it? The next
+ * message is always taken when it holds nothing.
+ */
+static bool too_much(const struct xio_connection *c)
+{
+	const struct xio_context *ctx = c->ctx;
+
+	return ctx->rx_tasks >= ctx->max_tasks || c->rx_held >= HELD_MAX ||
+	       c->rx_bytes > c->session->rcv_bytes;
+}
+
 int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 			   struct xe_task **tp)
 {
@@ -290,13 +303,13 @@ int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 	err = c ? check_request(c, f) : 0;
 	if (err)
 		return err;
-	t = app && c ? xe_task_get(n->ctx, true) : xe_task_get_control(n->ctx);
-	if (!t) {
-		if (!app || !c || n->ctx->rx_tasks < n->ctx->max_tasks)
-			return -ENOMEM;
+	if (app && c && too_much(c)) {
 		n->ctx->rx_starved = true;
 		return -EAGAIN;
 	}
+	t = app && c ? xe_task_get(n->ctx, true) : xe_task_get_control(n->ctx);
+	if (!t)
+		return -ENOMEM;
 	t->type = f->type;
 	t->received = true;
 	t->state = XE_TASK_RECEIVING;
@@ -304,6 +317,11 @@ int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 	t->serial = f->serial;
 	remember(t, f);
 	t->conn = c;
+	if (app && c) {
+		t->rx_bytes = f->data_len;
+		c->rx_bytes += t->rx_bytes;
+		c->rx_held++;
+	}
 	xe_list_add_tail(c ? &c->receiving : &n->ctx->orphans, &t->link);
 	if (c && (app || f->type == XE_ACK_REQ))
 		c->rx_req_sn++;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "connection.h"
 #include "nexus.h"
 #include "task.h"
 
@@ -84,8 +85,6 @@ static void task_free(struct xe_task *t)
 		ctx->tx_tasks--;
 	} else if (t->counted == COUNT_RX) {
 		ctx->rx_tasks--;
-		if (ctx->rx_starved)
-			xe_nexus_resume_all(ctx);
 	}
 	t->state = XE_TASK_FREE;
 	t->magic = 0;
@@ -109,6 +108,12 @@ void xe_task_put(struct xe_task *t)
 	xe_list_del(&t->link);
 	xe_list_del(&t->tx.link);
 	xe_nexus_slot_put(t);
+	if (t->conn && t->counted == COUNT_RX) {
+		t->conn->rx_held--;
+		t->conn->rx_bytes -= t->rx_bytes;
+	}
+	if (t->ctx->rx_starved && t->counted == COUNT_RX)
+		xe_nexus_resume_all(t->ctx);
 	t->conn = NULL;
 	t->omsg = NULL;
 	if (!xe_list_empty(&t->rx.link)) {

@@ -43,6 +43,7 @@ struct xe_task {
 	enum xe_task_state state;
 	bool received;			/* the peer sent the first frame */
 	uint8_t counted;		/* against which limit */
+	uint64_t rx_bytes;		/* counted in the connection */
 	uint32_t slot;			/* ltid while we wait for an answer */
 	uint32_t peer_ltid;		/* what our answer returns as rtid */
 	uint64_t serial;

@@ -26,7 +26,7 @@ static socklen_t addr_len(const struct sockaddr_storage *a)
 					  sizeof(struct sockaddr_in);
 }
 
-static uint16_t addr_port(const struct sockaddr_storage *a)
+uint16_t xe_tcp_port(const struct sockaddr_storage *a)
 {
 	const void *p = a;
 
@@ -234,10 +234,10 @@ static void connected(struct xe_link *l)
 	}
 	if (l->dual) {
 		err = push_connect(l, XE_DAT, XE_SOCK_DATA,
-				   addr_port(&l->local));
+				   xe_tcp_port(&l->local));
 		if (!err)
 			err = push_connect(l, XE_CTL, XE_SOCK_CONTROL,
-					   addr_port(&dat));
+					   xe_tcp_port(&dat));
 	} else {
 		err = push_connect(l, XE_CTL, XE_SOCK_SINGLE, 0);
 	}

@@ -80,6 +80,7 @@ struct xe_link {
 
 /* tcp.c */
 int xe_tcp_socket_setup(int fd);	/* options of every own socket */
+uint16_t xe_tcp_port(const struct sockaddr_storage *a);
 struct xe_link *xe_tcp_link_new(struct xio_context *ctx, bool dual);
 int xe_tcp_stream_attach(struct xe_link *l, int which, int fd);
 

@@ -18,6 +18,7 @@
 #define PENDING_MAX	1024
 #define PENDING_NS	(10 * XE_NS_PER_SEC)
 #define ACCEPT_BATCH	64
+#define RETRY_NS	(100 * XE_NS_PER_MS)
 
 struct xe_listener {
 	struct xe_ev ev;
@@ -25,6 +26,7 @@ struct xe_listener {
 	struct xe_list pending;		/* struct pending, oldest first */
 	unsigned int pending_nr;
 	struct xe_timer timer;		/* of the oldest one */
+	struct xe_timer retry;		/* no descriptors: accept again then */
 	void (*accept)(void *owner, struct xe_link *l);
 	void *owner;
 };
@@ -39,15 +41,6 @@ struct pending {
 	size_t got;
 	struct xe_connect conn;		/* valid when msg is complete */
 };
-
-static uint16_t port_of(const struct sockaddr_storage *a)
-{
-	const void *p = a;
-
-	if (a->ss_family == AF_INET6)
-		return ntohs(((const struct sockaddr_in6 *)p)->sin6_port);
-	return ntohs(((const struct sockaddr_in *)p)->sin_port);
-}
 
 static bool same_host(const struct sockaddr_storage *a,
 		      const struct sockaddr_storage *b)
@@ -111,8 +104,8 @@ static struct pending *find_mate(const struct pending *p)
 		if (o != p && o->got == XE_CONNECT_LEN &&
 		    o->conn.type != p->conn.type &&
 		    o->conn.type != XE_SOCK_SINGLE &&
-		    o->conn.second_port == port_of(&p->peer) &&
-		    p->conn.second_port == port_of(&o->peer) &&
+		    o->conn.second_port == xe_tcp_port(&p->peer) &&
+		    p->conn.second_port == xe_tcp_port(&o->peer) &&
 		    same_host(&o->peer, &p->peer))
 			return o;
 	}
@@ -175,7 +168,7 @@ static void on_pending(struct xe_ev *ev, uint32_t events)
 	p->got += (size_t)r;
 	if (p->got < XE_CONNECT_LEN)
 		return;
-	if (xe_connect_decode(p->msg, port_of(&p->peer), &p->conn)) {
+	if (xe_connect_decode(p->msg, xe_tcp_port(&p->peer), &p->conn)) {
 		XE_WARN("a socket sent an invalid connect message");
 		pending_drop(p);
 		return;
@@ -222,6 +215,25 @@ static void pending_new(struct xe_listener *ls, int fd,
 		xe_timer_set(&ls->ctx->loop, &ls->timer, PENDING_NS);
 }
 
+static void on_retry(struct xe_timer *t)
+{
+	struct xe_listener *ls = xe_container_of(t, struct xe_listener, retry);
+
+	if (xe_loop_add(&ls->ctx->loop, &ls->ev, EPOLLIN))
+		xe_timer_set(&ls->ctx->loop, t, RETRY_NS);
+}
+
+/*
+ * Out of descriptors or memory: the waiting connection would wake the loop
+ * without end, so the listener rests for a moment.
+ */
+static void accept_later(struct xe_listener *ls, int err)
+{
+	XE_WARN("accept failed: %s", strerror(err));
+	xe_loop_del(&ls->ctx->loop, &ls->ev);
+	xe_timer_set(&ls->ctx->loop, &ls->retry, RETRY_NS);
+}
+
 static void on_listen(struct xe_ev *ev, uint32_t events)
 {
 	struct xe_listener *ls = xe_container_of(ev, struct xe_listener, ev);
@@ -240,7 +252,7 @@ static void on_listen(struct xe_ev *ev, uint32_t events)
 			if (errno == EINTR || errno == ECONNABORTED)
 				continue;
 			if (errno != EAGAIN && errno != EWOULDBLOCK)
-				XE_WARN("accept failed: %s", strerror(errno));
+				accept_later(ls, errno);
 			return;
 		}
 		if (xe_tcp_socket_setup(fd)) {
@@ -271,6 +283,7 @@ struct xe_listener *xe_listen(struct xio_context *ctx,
 	ls->ev.fn = on_listen;
 	xe_list_init(&ls->pending);
 	xe_timer_init(&ls->timer, on_timer);
+	xe_timer_init(&ls->retry, on_retry);
 	ls->ev.fd = socket(addr->ss_family,
 			   SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (ls->ev.fd < 0) {
@@ -292,7 +305,7 @@ struct xe_listener *xe_listen(struct xio_context *ctx,
 	err = xe_loop_add(&ctx->loop, &ls->ev, EPOLLIN);
 	if (err)
 		goto close;
-	*port = port_of(&real);
+	*port = xe_tcp_port(&real);
 	return ls;
 close:
 	close(ls->ev.fd);
@@ -310,5 +323,6 @@ void xe_listener_close(struct xe_listener *ls)
 		pending_drop(xe_container_of(ls->pending.next, struct pending,
 					     link));
 	xe_timer_cancel(&ls->timer);
+	xe_timer_cancel(&ls->retry);
 	xe_free(ls);
 }
