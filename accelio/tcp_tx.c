@@ -14,9 +14,6 @@
 
 #define SEND_IOV	128
 
-/* Where data goes first when little is queued: see xe_link_flush. */
-#define DATA_FIRST_MAX	(64u * 1024)
-
 static int oq_alloc(struct xe_oq *q)
 {
 	q->seg = xe_malloc(XE_TCP_SEGS * sizeof(*q->seg));
@@ -253,22 +250,9 @@ void xe_link_flush(struct xe_link *l)
 
 	if (!ctl->connected || (l->dual && !dat->connected))
 		return;
-	if (l->dual) {
-		/*
-		 * A receiver can use data only with its header. Sending a
-		 * little data first saves it a wake-up between the two; much
-		 * data would only fill the socket while the header waits.
-		 */
-		bool first = dat->oq.queued - dat->oq.sent <= DATA_FIRST_MAX;
-
-		if (first)
-			stream_send(dat);
-		stream_send(ctl);
-		if (!first)
-			stream_send(dat);
-	} else {
-		stream_send(ctl);
-	}
+	stream_send(ctl);
+	if (l->dual)
+		stream_send(dat);
 	run_done(l);
 }
 
