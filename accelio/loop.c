@@ -229,6 +229,13 @@ void xe_loop_drain(struct xe_loop *l)
 		run_work(l);
 }
 
+void xe_loop_defer_shown(struct xe_loop *l, struct xe_work *w)
+{
+	xe_loop_defer(l, w);
+	if (!l->running)
+		xe_loop_wake(l);
+}
+
 static void wait_and_dispatch(struct xe_loop *l, int timeout_ms)
 {
 	int64_t end = 0;

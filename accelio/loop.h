@@ -81,6 +81,12 @@ static inline void xe_loop_defer(struct xe_loop *l, struct xe_work *w)
 		xe_list_add_tail(&l->work, &w->link);
 }
 
+/*
+ * The same for rare events: if no pass is running, the poll fd says that one
+ * is due, so that a program with a loop of its own need not guess.
+ */
+void xe_loop_defer_shown(struct xe_loop *l, struct xe_work *w);
+
 static inline void xe_work_cancel(struct xe_work *w)
 {
 	xe_list_del(&w->link);

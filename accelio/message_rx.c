@@ -502,6 +502,8 @@ static int deliver_request(struct xe_task *t, bool last)
 	uint64_t serial = t->serial;
 	int err = 0;
 
+	if (c->fin_seen)
+		return -EPROTO;
 	xe_list_del(&t->link);
 	xe_list_add_tail(&c->held, &t->link);
 	t->state = XE_TASK_HELD;

@@ -25,11 +25,12 @@
 #include "server.h"
 #include "session.h"
 
-#define SETUP_NS	(30 * XE_NS_PER_SEC)	/* for the peer to answer */
 #define SLOT_BITS	20
 #define SLOT_MASK	((1u << SLOT_BITS) - 1)
 #define NO_FREE		UINT32_MAX
 #define FRAMES_PER_TURN	32	/* of one connection before the next */
+
+int64_t xe_nexus_setup_ns = 30 * XE_NS_PER_SEC;
 
 static const struct xe_link_events link_events;
 static atomic_uint next_cid;
@@ -212,7 +213,7 @@ struct xe_nexus *xe_nexus_get(struct xio_context *ctx, const struct xe_uri *u,
 		xe_nexus_destroy(n);
 		return NULL;
 	}
-	xe_timer_set(&ctx->loop, &n->timer, SETUP_NS);
+	xe_timer_set(&ctx->loop, &n->timer, xe_nexus_setup_ns);
 	n->refs = 1;
 	return n;
 }
@@ -233,7 +234,7 @@ void xe_nexus_accept(struct xio_server *server, struct xe_link *l)
 	lim.buf_size = n->own_buf_size;
 	xe_link_set_limits(l, &lim);
 	xe_link_own(l, &link_events, n);
-	xe_timer_set(&n->ctx->loop, &n->timer, SETUP_NS);
+	xe_timer_set(&n->ctx->loop, &n->timer, xe_nexus_setup_ns);
 }
 
 /* ---- setup --------------------------------------------------------- */
@@ -339,12 +340,14 @@ static int on_link_frame(void *owner, const struct xe_frame *f,
 		t = slot_find(n, f->rtid);
 		/* A session that was closed meanwhile left no task. */
 		if (!t || (t->type ^ (XE_TYPE_REQUEST | XE_TYPE_RESPONSE)) !=
-		    f->type || !xe_list_empty(&t->rx.link) ||
-		    !xe_list_empty(&t->tx.link)) {
+		    f->type || !xe_list_empty(&t->tx.link)) {
 			XE_WARN("answer 0x%x to nothing (id %u)",
 				(unsigned int)f->type, (unsigned int)f->rtid);
 			return -EPROTO;
 		}
+		/* Its receipt waits behind the data of another message. */
+		if (!xe_list_empty(&t->rx.link))
+			return -EINPROGRESS;
 		err = xe_message_receive(t, f);
 	} else {
 		err = xe_message_receive_new(n, f, &t);

@@ -150,7 +150,7 @@ static void on_teardown(struct xe_work *w)
 void xe_session_teardown(struct xio_session *s, struct xio_context *ctx)
 {
 	s->teardown_ctx = ctx;
-	xe_loop_defer(&ctx->loop, &s->teardown);
+	xe_loop_defer_shown(&ctx->loop, &s->teardown);
 }
 
 int xio_query_session(struct xio_session *session,

@@ -124,7 +124,7 @@ void xe_link_fail(struct xe_link *l, int reason)
 		return;
 	l->failed = true;
 	l->reason = reason;
-	xe_loop_defer(&l->ctx->loop, &l->work);
+	xe_loop_defer_shown(&l->ctx->loop, &l->work);
 }
 
 static int start_connect(struct xe_link *l, int which,

@@ -65,11 +65,13 @@ struct xe_link {
 	bool failed;		/* down is due, or has been called */
 	bool ended;		/* a socket has ended; reason says how */
 	bool paused;		/* the owner said -EAGAIN */
+	bool blocked;		/* it said -EINPROGRESS */
 	bool setup_seen;
 	int reason;
 	struct xe_stream s[2];
 	struct xe_frame_limits lim;
 	struct xe_list rxq;	/* struct xe_rx waiting for data */
+	struct xe_rx *barrier;	/* nothing is parsed before it is done */
 	unsigned int rxq_nr;
 	uint64_t rxq_left;
 	struct xe_list txq;	/* struct xe_tx not yet with the kernel */
@@ -83,6 +85,9 @@ int xe_tcp_socket_setup(int fd);	/* options of every own socket */
 uint16_t xe_tcp_port(const struct sockaddr_storage *a);
 struct xe_link *xe_tcp_link_new(struct xio_context *ctx, bool dual);
 int xe_tcp_stream_attach(struct xe_link *l, int which, int fd);
+
+/* tcp_listen.c: for a connect message; a variable for the sake of tests */
+extern int64_t xe_tcp_pending_ns;
 
 /* tcp_rx.c: reads what can be read, calls the owner */
 void xe_tcp_read(struct xe_link *l);

@@ -16,9 +16,10 @@
 #include "tcp.h"
 
 #define PENDING_MAX	1024
-#define PENDING_NS	(10 * XE_NS_PER_SEC)
 #define ACCEPT_BATCH	64
 #define RETRY_NS	(100 * XE_NS_PER_MS)
+
+int64_t xe_tcp_pending_ns = 10 * XE_NS_PER_SEC;
 
 struct xe_listener {
 	struct xe_ev ev;
@@ -203,7 +204,7 @@ static void pending_new(struct xe_listener *ls, int fd,
 	p->peer = *peer;
 	p->ev.fd = fd;
 	p->ev.fn = on_pending;
-	p->deadline = xe_now_ns() + PENDING_NS;
+	p->deadline = xe_now_ns() + xe_tcp_pending_ns;
 	if (xe_loop_add(&ls->ctx->loop, &p->ev,
 			EPOLLIN | EPOLLRDHUP | EPOLLET)) {
 		close(fd);
@@ -212,7 +213,7 @@ static void pending_new(struct xe_listener *ls, int fd,
 	}
 	xe_list_add_tail(&ls->pending, &p->link);
 	if (ls->pending_nr++ == 0)
-		xe_timer_set(&ls->ctx->loop, &ls->timer, PENDING_NS);
+		xe_timer_set(&ls->ctx->loop, &ls->timer, xe_tcp_pending_ns);
 }
 
 static void on_retry(struct xe_timer *t)

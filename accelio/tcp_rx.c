@@ -50,6 +50,9 @@ static void rx_done(struct xe_link *l, struct xe_rx *rx, bool more)
 
 	xe_list_del(&rx->link);
 	l->rxq_nr--;
+	if (rx == l->barrier)
+		l->barrier = NULL;
+	l->blocked = false;
 	err = l->events->done(l->owner, rx, !more && l->rxq_nr == 0);
 	if (err)
 		xe_link_fail(l, -err);
@@ -68,10 +71,13 @@ static void rx_advance(struct xe_link *l, bool more)
 	}
 }
 
-/* Ends reading for now: the owner cannot take another frame. */
+/*
+ * Must parsing wait? For data, when much of it is due; and behind a control
+ * frame whose payload is due, because it decides what may follow.
+ */
 static bool rx_full(const struct xe_link *l)
 {
-	return l->dual && (l->rxq_nr >= XE_TCP_RX_AHEAD ||
+	return l->dual && (l->barrier || l->rxq_nr >= XE_TCP_RX_AHEAD ||
 			   (l->rxq_nr > 0 && l->rxq_left > l->lim.max_msg));
 }
 
@@ -107,6 +113,8 @@ static int on_frame(struct xe_link *l, uint32_t type, const uint8_t *body,
 	if (err)
 		return err;
 	xe_list_add_tail(&l->rxq, &rx->link);
+	if (!xe_type_is_app(type) && rx->left > 0)
+		l->barrier = rx;
 	l->rxq_nr++;
 	l->rxq_left += rx->left;
 	return 0;
@@ -117,7 +125,7 @@ static size_t parse(struct xe_link *l, const uint8_t *p, size_t n)
 {
 	size_t off = 0;
 
-	while (!l->failed && !l->paused) {
+	while (!l->failed && !l->paused && !l->blocked) {
 		uint32_t type, len;
 		int err;
 
@@ -143,6 +151,10 @@ static size_t parse(struct xe_link *l, const uint8_t *p, size_t n)
 		err = on_frame(l, type, p + off + XE_TLV_LEN, len);
 		if (err == -EAGAIN) {
 			l->paused = true;
+			break;
+		}
+		if (err == -EINPROGRESS) {
+			l->blocked = true;
 			break;
 		}
 		if (err) {
@@ -289,14 +301,14 @@ static bool ctl_turn(struct xe_link *l)
 	uint8_t *b = NULL;
 	int nr = 0;
 
-	if (l->paused || rx_full(l))
+	if (l->paused || l->blocked || rx_full(l))
 		return false;
 	if (s->buf) {
 		size_t before = s->len - s->pos;
 
 		parse_kept(l, s);
 		progress = !s->buf || s->len - s->pos != before;
-		if (l->failed || l->paused || rx_full(l))
+		if (l->failed || l->paused || l->blocked || rx_full(l))
 			return progress;
 	}
 	if (!s->readable)

@@ -59,7 +59,8 @@ struct xe_link_events {
 	int (*setup)(void *owner, const struct xe_nexus_setup *s);
 	/*
 	 * A frame has been decoded. Returns 0 and the xe_rx that takes its
-	 * data; -EAGAIN to see the same frame again after xe_link_resume; any
+	 * data; -EAGAIN to see the same frame again after xe_link_resume;
+	 * -EINPROGRESS to see it again when an earlier frame is complete; any
 	 * other -errno to end the link. Data that came with the frame
 	 * (f->imm) must be copied at once.
 	 */
