@@ -1,0 +1,289 @@
+package xio
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/accelio/accelio-go/pool"
+	"github.com/accelio/accelio-go/xio/cgo"
+)
+
+// Call states: who may finish a call.
+const (
+	callIdle      uint32 = iota
+	callPending          // submitted, the result is awaited
+	callAbandoned        // the caller has left; the driver cleans up
+	callDone             // the result is there
+)
+
+// call is the Go half of a request slot, reused for one request after another.
+type call struct {
+	sub      submission
+	conn     *Connection
+	tx       *cgo.Tx
+	index    uint32
+	gen      uint32
+	nextFree atomic.Uint32
+	state    atomic.Uint32
+	inFlight bool // driver: the library has it
+	done     chan struct{}
+	fn       func(*Response, error)
+	rsp      *Response
+	err      error
+	bufs     [MaxSegments]*pool.Buffer
+	nbufs    int
+}
+
+// Call sends a request and waits for its response. It may be called from any
+// goroutine, and any number at a time; while QueueDepth requests are in flight
+// it waits for room.
+//
+// When ctx ends first, Call returns at once with an error that matches ctx's,
+// and the request is abandoned: it may or may not reach the peer, and a late
+// response is thrown away. Buffers of m stay referenced until the library is
+// done with them.
+//
+// Errors: ErrMsgSize and ErrMsgInvalid for an m that cannot be sent; ErrClosed
+// after Close; the code of the loss when the connection is gone; ErrMsgFlushed
+// when it went while the request was in flight (the peer may have seen it); an
+// [Error] with Remote set when the peer's handler failed.
+//
+// Implements:
+//
+//	int xio_send_request(struct xio_connection *conn, struct xio_msg *req)
+func (c *Connection) Call(ctx context.Context, m *Message) (*Response, error) {
+	cl, err := c.prepare(ctx, "call", m, true)
+	if err != nil {
+		return nil, err
+	}
+	cl.state.Store(callPending)
+	c.ctx.push(&cl.sub, subSend)
+
+	if ctx.Done() == nil {
+		<-cl.done
+	} else {
+		select {
+		case <-cl.done:
+		case <-ctx.Done():
+			if cl.state.CompareAndSwap(callPending, callAbandoned) {
+				return nil, contextError("call", c.uri, ctx.Err())
+			}
+			<-cl.done
+		}
+	}
+	rsp, err := cl.rsp, cl.err
+	cl.rsp, cl.err = nil, nil
+	if rsp == nil || rsp.call == nil {
+		cl.release()
+	}
+	if err != nil {
+		c.stats.failed.Add(1)
+	}
+	return rsp, err
+}
+
+// Send sends a request and returns when it is submitted; done is called exactly
+// once with the response or an error, as Call would return them. While
+// QueueDepth requests are in flight Send waits for room; ctx governs that wait
+// and nothing else. When Send returns an error, done is not called.
+//
+// done runs on the connection's driver: it must not block, and must not use
+// Call or Send; TrySend is fine. The response is done's to release.
+func (c *Connection) Send(ctx context.Context, m *Message, done func(*Response, error)) error {
+	return c.send(ctx, m, done, true)
+}
+
+// TrySend is Send that never waits: while QueueDepth requests are in flight it
+// fails with ErrTxQueueOverflow.
+func (c *Connection) TrySend(m *Message, done func(*Response, error)) error {
+	return c.send(context.Background(), m, done, false)
+}
+
+func (c *Connection) send(ctx context.Context, m *Message, done func(*Response, error), wait bool) error {
+	if done == nil {
+		return &Error{Op: "send", URI: c.uri, Code: ErrMsgInvalid, Text: "no completion function"}
+	}
+	cl, err := c.prepare(ctx, "send", m, wait)
+	if err != nil {
+		return err
+	}
+	cl.fn = done
+	cl.state.Store(callPending)
+	c.ctx.push(&cl.sub, subSend)
+	return nil
+}
+
+// prepare takes a slot and fills it with m.
+func (c *Connection) prepare(ctx context.Context, op string, m *Message, wait bool) (*call, error) {
+	if code, why := m.check(); code != 0 {
+		return nil, &Error{Op: op, URI: c.uri, Code: code, Text: why}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, contextError(op, c.uri, err)
+	}
+	if err := c.ready(op); err != nil {
+		return nil, err
+	}
+	// Memory first: once a slot is taken nothing may fail.
+	var large *pool.Buffer
+	if len(m.Data) > MaxInlineData {
+		var err error
+		if large, err = copyToPool(ctx, m.Data, wait); err != nil {
+			return nil, poolError(op, c.uri, err)
+		}
+	}
+	cl, err := c.slot(ctx, wait)
+	if cl == nil {
+		if large != nil {
+			large.Release()
+		}
+		switch {
+		case err != nil:
+			return nil, contextError(op, c.uri, err)
+		case c.win.closed.Load():
+			return nil, c.gone(op)
+		}
+		return nil, &Error{Op: op, URI: c.uri, Code: ErrTxQueueOverflow, Text: "queue depth reached"}
+	}
+	cl.gen++
+	cl.tx.SetGen(cl.gen)
+	cl.tx.SetMaxResponse(c.room(m))
+	if large == nil {
+		cl.tx.Begin(m.Header, m.Data)
+	} else {
+		cl.tx.Begin(m.Header, nil)
+		cl.add(large)
+	}
+	for _, b := range m.Buffers {
+		b.Retain()
+		cl.add(b)
+	}
+	return cl, nil
+}
+
+// room is how much response data to ask the library to make room for, beyond
+// what fits inline.
+func (c *Connection) room(m *Message) int {
+	n := m.MaxResponse
+	if n == 0 {
+		n = c.maxResponse
+	}
+	if n == 0 {
+		n = max(defaultMaxResponse, m.size())
+	}
+	if n <= MaxInlineData {
+		return 0
+	}
+	return n
+}
+
+func (c *Connection) slot(ctx context.Context, wait bool) (*call, error) {
+	if wait {
+		return c.win.acquire(ctx, c.down)
+	}
+	cl, _ := c.win.tryAcquire()
+	return cl, nil
+}
+
+// add makes a buffer, with one reference to it, part of the request.
+func (cl *call) add(b *pool.Buffer) {
+	cl.tx.Add(b.Bytes(), b.Region())
+	cl.bufs[cl.nbufs] = b
+	cl.nbufs++
+}
+
+func copyToPool(ctx context.Context, data []byte, wait bool) (*pool.Buffer, error) {
+	var b *pool.Buffer
+	var err error
+	if wait {
+		b, err = pool.Default().Get(ctx, len(data))
+	} else {
+		b, err = pool.Default().TryGet(len(data))
+	}
+	if err != nil {
+		return nil, err
+	}
+	copy(b.Bytes(), data)
+	return b, nil
+}
+
+func poolError(op, uri string, err error) error {
+	switch err {
+	case context.Canceled, context.DeadlineExceeded:
+		e := contextError(op, uri, err)
+		e.Text = "waiting for memory"
+		return e
+	}
+	return &Error{Op: op, URI: uri, Code: ErrNoBufs, Err: err}
+}
+
+// release gives the slot back, by any goroutine that owns it.
+func (cl *call) release() {
+	c := cl.conn
+	cl.free()
+	if c.win.closed.Load() {
+		c.check()
+	}
+}
+
+func (cl *call) free() {
+	cl.state.Store(callIdle)
+	cl.conn.win.release(cl)
+}
+
+// begin says whether the request is to be submitted; otherwise it has ended.
+// Driver only, like everything below.
+func (cl *call) begin() bool {
+	switch {
+	case cl.conn.torn:
+		cl.end(nil, cl.conn.gone("call"))
+	case cl.state.Load() == callAbandoned:
+		cl.end(nil, nil)
+	default:
+		cl.inFlight = true
+		cl.conn.stats.sent.Add(1)
+		return true
+	}
+	return false
+}
+
+// end finishes the call with a response or an error, exactly once.
+func (cl *call) end(rsp *Response, err error) {
+	cl.inFlight = false
+	for i, b := range cl.bufs[:cl.nbufs] {
+		b.Release()
+		cl.bufs[i] = nil
+	}
+	cl.nbufs = 0
+
+	if fn := cl.fn; fn != nil {
+		cl.fn = nil
+		c := cl.conn
+		if rsp == nil || rsp.call == nil {
+			cl.free()
+		}
+		if err != nil {
+			c.stats.failed.Add(1)
+		}
+		fn(rsp, err)
+		c.maybeFree()
+		return
+	}
+	cl.rsp, cl.err = rsp, err
+	if cl.state.CompareAndSwap(callPending, callDone) {
+		cl.done <- struct{}{}
+		cl.conn.ctx.woke = true
+		return
+	}
+	cl.rsp, cl.err = nil, nil
+	cl.conn.stats.abandoned.Add(1)
+	if rsp != nil {
+		kept := rsp.call != nil
+		rsp.Release()
+		if kept {
+			return // freed when the release has been submitted
+		}
+	}
+	cl.free()
+	cl.conn.maybeFree()
+}

@@ -1,0 +1,162 @@
+//go:build cgo
+
+package cgo
+
+/*
+#include "shim.h"
+#cgo noescape xg_turn
+#cgo nocallback xg_turn
+#cgo nocallback xg_wake
+#cgo noescape xg_ctx_new
+*/
+import "C"
+
+import "unsafe"
+
+// Kinds of events; see enum xg_event_kind in shim.h.
+const (
+	EvResponse    = C.XG_EV_RESPONSE
+	EvEnded       = C.XG_EV_ENDED
+	EvRequest     = C.XG_EV_REQUEST
+	EvReplied     = C.XG_EV_REPLIED
+	EvSessionUp   = C.XG_EV_SESSION_UP
+	EvSessionNew  = C.XG_EV_SESSION_NEW
+	EvConnNew     = C.XG_EV_CONN_NEW
+	EvConnDown    = C.XG_EV_CONN_DOWN
+	EvConnTorn    = C.XG_EV_CONN_TORN
+	EvSessionGone = C.XG_EV_SESSION_GONE
+	EvServerGone  = C.XG_EV_SERVER_GONE
+)
+
+// Flags of events.
+const (
+	FlagKeep     = C.XG_KEEP
+	FlagRefused  = C.XG_REFUSED
+	FlagRejected = C.XG_REJECTED
+)
+
+// Event is one record of what happened, in C memory, valid until the next
+// turn. It mirrors struct xg_event.
+type Event struct {
+	Kind      uint16
+	Flags     uint16
+	Status    int32
+	Index     uint32         // of the slot
+	Gen       uint32         // of the slot or the key
+	Key       unsafe.Pointer // control events
+	P         unsafe.Pointer // slot or session
+	Conn      *Conn
+	ConnIndex uint32 // small, handed out again after the connection is freed
+	_         uint32
+}
+
+// Tx is the request slot of an EvResponse or EvEnded record.
+func (e *Event) Tx() *Tx { return (*Tx)(e.P) }
+
+// Rx is the receive slot of an EvRequest or EvReplied record.
+func (e *Event) Rx() *Rx { return (*Rx)(e.P) }
+
+// Session is the session of a session or connection record.
+func (e *Event) Session() *Session { return (*Session)(e.P) }
+
+// Kinds of submissions.
+const (
+	OpSend    = C.XG_OP_SEND
+	OpRelease = C.XG_OP_RELEASE
+	OpReply   = C.XG_OP_REPLY
+)
+
+// Op is one submission of a turn. It mirrors struct xg_op.
+type Op struct {
+	Kind uint64
+	P    unsafe.Pointer
+}
+
+// The mirrors have the sizes of what they mirror.
+var (
+	_ [unsafe.Sizeof(Event{})]byte = [C.sizeof_struct_xg_event]byte{}
+	_ [unsafe.Sizeof(Op{})]byte    = [C.sizeof_struct_xg_op]byte{}
+)
+
+// Limits bound what peers can make a context allocate, in bytes.
+type Limits struct {
+	MaxMessage uint64 // one received message
+	MaxReceive uint64 // all large messages held at a time
+	Keep       uint64 // idle receive memory kept for the next message
+}
+
+// Context is a library context with its event array.
+type Context struct {
+	p   *C.struct_xg_ctx
+	ops []Op
+	ev  unsafe.Pointer // *C.struct_xg_event of the last turn
+}
+
+// NewContext creates a context. It returns a status code, 0 for success.
+//
+// Implements:
+//
+//	struct xio_context *xio_context_create(struct xio_context_params *, int, int)
+func NewContext(l Limits) (*Context, int) {
+	lim := C.struct_xg_limits{
+		max_message: C.uint64_t(l.MaxMessage),
+		max_receive: C.uint64_t(l.MaxReceive),
+		keep:        C.uint64_t(l.Keep),
+	}
+	var err C.int
+	p := C.xg_ctx_new(&lim, &err)
+	if p == nil {
+		return nil, int(err)
+	}
+	var n C.uint32_t
+	ops := C.xg_ops(p, &n)
+	return &Context{p: p, ops: unsafe.Slice((*Op)(unsafe.Pointer(ops)), int(n))}, 0
+}
+
+// Free destroys the context; all its connections and servers are gone before.
+// A context that the library cannot destroy safely any more is left behind.
+//
+// Implements:
+//
+//	void xio_context_destroy(struct xio_context *)
+func (c *Context) Free() {
+	C.xg_ctx_free(c.p, C.xg_ctx_poisoned(c.p))
+	c.p = nil
+}
+
+// Poisoned says that Free will leave the library's context behind.
+func (c *Context) Poisoned() bool { return C.xg_ctx_poisoned(c.p) != 0 }
+
+// PollFD is the descriptor that becomes readable when a turn has work.
+//
+// Implements:
+//
+//	int xio_context_get_poll_fd(struct xio_context *)
+func (c *Context) PollFD() int { return int(C.xg_ctx_poll_fd(c.p)) }
+
+// ReceiveBytes is the receive memory in use.
+func (c *Context) ReceiveBytes() uint64 { return uint64(C.xg_ctx_receive_bytes(c.p)) }
+
+// Wake makes PollFD readable. Any goroutine, while the context lives.
+func (c *Context) Wake() { C.xg_wake(c.p) }
+
+// Ops is where the submissions of the next turn are written.
+func (c *Context) Ops() []Op { return c.ops }
+
+// Turn submits the first nops submissions, lets the library run without
+// blocking, and returns how many events to read, and whether another turn
+// should follow before waiting for PollFD.
+func (c *Context) Turn(nops int) (events int, again bool) {
+	t := C.xg_turn(c.p, C.uint32_t(nops))
+	c.ev = unsafe.Pointer(t.ev)
+	return int(t.events), t.ready != 0
+}
+
+// Event is the i-th record of the last turn. The array may move when objects
+// are created, so it is asked for each time.
+func (c *Context) Event(i int) *Event {
+	return (*Event)(unsafe.Add(c.ev, uintptr(i)*unsafe.Sizeof(Event{})))
+}
+
+// moved takes note of where the event array is after objects were created.
+func (c *Context) moved() { c.ev = unsafe.Pointer(C.xg_events(c.p)) }

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * internal.h - shared by the shim's own C files.
+ *
+ * Ownership: a context owns its servers, connections and receive memory. A
+ * session belongs to its connections and is freed by its last event. Server
+ * structures stay until the context goes, because a socket accepted before
+ * the unbind may still start a session afterwards.
+ */
+#ifndef XG_INTERNAL_H
+#define XG_INTERNAL_H
+
+#include "shim.h"
+
+#define XG_OPS		256	/* submissions of one turn */
+#define XG_RX_CHUNK	64	/* receive slots are added in this number */
+#define XG_RX_MAX	65536	/* receive slots of one connection */
+#define XG_MEM_CLASSES	13	/* 16 KiB .. 64 MiB, powers of two */
+#define XG_MEM_SHIFT	14
+
+/* First word of everything that the library carries as a user context. */
+enum xg_kind {
+	XG_TX = 0x7478, XG_RX = 0x7278,
+	XG_SERVER = 0x7376, XG_SESSION = 0x7373, XG_CONN = 0x636e
+};
+enum xg_slot_state { XG_SLOT_FREE, XG_SLOT_BUSY, XG_SLOT_READY };
+
+/* A piece of receive memory. */
+struct xg_block {
+	struct xio_reg_mem	mem;
+	uint32_t		class_no;
+	struct xg_block		*next;
+};
+
+struct xg_ctx {
+	struct xio_context	*xio;
+	int			poll_fd;
+	int			wake_fd;
+	int			poisoned;	/* xio_context_destroy would abort */
+	struct xg_limits	lim;
+
+	struct xg_op		*ops;
+	struct xg_event		*ev;
+	uint32_t		nev;		/* written */
+	uint32_t		taken;		/* handed to Go by the last turn */
+	uint32_t		ev_cap;
+	uint32_t		ev_need;	/* most that live objects can produce */
+
+	struct xg_tx		*auto_rel;	/* responses to release at the next turn */
+
+	struct xg_block		*idle[XG_MEM_CLASSES];
+	uint64_t		idle_bytes;
+	uint64_t		used_bytes;
+
+	struct xg_conn		**conns;	/* by index, NULL where free */
+	uint32_t		nconns;
+	struct xg_server	*servers;
+};
+
+struct xg_server {
+	uint32_t		kind;
+	struct xg_ctx		*ctx;
+	struct xio_server	*xio;
+	void			*key;
+	uint32_t		gen;
+	uint32_t		sessions;
+	uint32_t		max_sessions;
+	int			decide;
+	int			closing;
+	int			gone;
+	void			*priv;
+	uint32_t		priv_len;
+	struct xg_server	*next;
+};
+
+struct xg_session {
+	uint32_t		kind;
+	struct xg_ctx		*ctx;
+	struct xio_session	*xio;
+	struct xg_server	*server;	/* NULL on the client side */
+	struct xg_conn		*conn;		/* client side: its connection */
+	void			*key;		/* client side: the Go session */
+	uint32_t		gen;
+	int			rejected;
+	void			*uri;
+	void			*priv;		/* from the peer */
+	uint32_t		uri_len;
+	uint32_t		priv_len;
+	struct sockaddr_storage	peer;
+};
+
+struct xg_conn {
+	uint32_t		kind;
+	struct xg_ctx		*ctx;
+	struct xg_session	*session;
+	struct xio_connection	*xio;
+	void			*key;
+	uint32_t		gen;
+	uint32_t		index;
+	int			up;		/* established at least once */
+	int			down;		/* an ending event was seen */
+	int			torn;
+	struct xg_addrs		addrs;
+
+	struct xg_tx		*tx;
+	uint8_t			*tx_buf;
+	uint32_t		depth;
+
+	struct xg_rx		**rx_chunk;
+	uint8_t			**rx_buf;
+	uint32_t		rx_chunks;
+	struct xg_rx		*rx_free;
+
+	struct xg_block		*assigned;	/* given to the library, not yet delivered */
+};
+
+extern struct xio_session_ops xg_ops_table;
+
+/* ctx.c: room for n more events than before, or ENOMEM; n may be negative. */
+int xg_reserve(struct xg_ctx *c, int n);
+struct xg_event *xg_push(struct xg_ctx *c, int kind);
+int xg_error(void);
+
+/* rxmem.c */
+struct xg_block *xg_block_get(struct xg_ctx *c, uint64_t len);
+void xg_block_put(struct xg_ctx *c, struct xg_block *b);
+void xg_block_drain(struct xg_ctx *c);
+struct xg_block *xg_assigned_take(struct xg_conn *cn, const void *base);
+
+/* msg.c */
+void xg_send(struct xg_tx *t);
+void xg_release(struct xg_tx *t);
+void xg_reply(struct xg_rx *r);
+void xg_auto_release(struct xg_conn *cn);
+void xg_slots_free(struct xg_conn *cn);
+int xg_on_msg(struct xio_session *s, struct xio_msg *m, int last, void *user);
+int xg_on_sent(struct xio_session *s, struct xio_msg *m, void *user);
+int xg_on_msg_error(struct xio_session *s, enum xio_status st,
+		    enum xio_msg_direction dir, struct xio_msg *m, void *user);
+int xg_on_assign(struct xio_msg *m, void *user);
+
+#endif /* XG_INTERNAL_H */

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shim.h - what the Go side of xio/cgo sees of C.
+ *
+ * Thread rule: every function that takes an object is called by the present
+ * driver of the object's context, one at a time; no lock is taken anywhere.
+ * Exceptions are marked "any thread".
+ *
+ * Nothing here calls back into Go. What happens inside the library becomes a
+ * record in the context's event array; Go reads it when xg_turn returns.
+ *
+ * Calls that can fail return the libxio status or errno itself (0 = success),
+ * read on the thread that failed.
+ */
+#ifndef XG_SHIM_H
+#define XG_SHIM_H
+
+#include "provider.h"
+
+#define XG_MAX_SEG	4		/* data segments of an outgoing message */
+#define XG_MAX_HDR	256		/* library limit of an application header */
+#define XG_INLINE_DATA	8192		/* request data that travels inline */
+#define XG_INLINE_RSP	9119		/* header and data of an inline response */
+#define XG_BUF_DATA	XG_MAX_HDR	/* where data starts in a slot's buffer */
+#define XG_BUF_LEN	9472		/* slot buffer: header, then inline data */
+#define XG_MAX_ADDR	128
+
+struct xg_ctx;
+struct xg_session;
+struct xg_server;
+struct xg_conn;
+
+enum xg_event_kind {
+	XG_EV_RESPONSE = 1,	/* slot p answered; data valid until the next turn, or release */
+	XG_EV_ENDED,		/* slot p ended without response: status */
+	XG_EV_REQUEST,		/* request in receive slot p */
+	XG_EV_REPLIED,		/* reply of slot p completed: status */
+	XG_EV_SESSION_UP,	/* client session established */
+	XG_EV_SESSION_NEW,	/* server: p = session awaits a decision */
+	XG_EV_CONN_NEW,		/* server: connection conn appeared */
+	XG_EV_CONN_DOWN,	/* no more traffic; status = reason, flags = XG_DOWN_* */
+	XG_EV_CONN_TORN,	/* the library is done with it: may be destroyed */
+	XG_EV_SESSION_GONE,	/* last event of a session */
+	XG_EV_SERVER_GONE	/* last event of a server */
+};
+
+enum xg_event_flags {
+	XG_KEEP = 1,		/* response stays in library memory until xg_release */
+	XG_REFUSED = 2,		/* CONN_DOWN: nobody listens there */
+	XG_REJECTED = 4		/* CONN_NEW: refused by a limit, only to be torn down */
+};
+
+/* One event. Mirrored by the Go type Event; sizes are asserted on both sides. */
+struct xg_event {
+	uint16_t	kind;
+	uint16_t	flags;
+	int32_t		status;
+	uint32_t	index;		/* of the slot */
+	uint32_t	gen;		/* generation of the slot or key */
+	void		*key;		/* go-pointer key of the object, control events */
+	void		*p;		/* slot or session */
+	struct xg_conn	*conn;
+	uint32_t	conn_index;
+	uint32_t	reserved;
+};
+
+struct xg_seg {
+	void		*base;
+	uint64_t	len;
+	void		*mr;
+};
+
+/* What arrived: pointers into library memory or the context's receive memory. */
+struct xg_view {
+	void			*hdr;
+	uint64_t		hdr_len;
+	uint64_t		len;		/* sum of all segments */
+	struct xio_iovec_ex	*seg;
+	uint32_t		nseg;
+	uint32_t		contiguous;	/* segments follow each other in memory */
+};
+
+/* What the Go side wants sent: header and inline data sit in the slot's buffer. */
+struct xg_out {
+	uint32_t	hdr_len;	/* at buf */
+	uint32_t	data_len;	/* at buf + XG_BUF_DATA, first segment if not 0 */
+	uint32_t	nseg;		/* segments after it */
+	uint32_t	reserved;
+	struct xg_seg	seg[XG_MAX_SEG];
+};
+
+/* A slot for requests we send. Owned by Go while free, by C while in flight. */
+struct xg_tx {
+	uint32_t	kind;		/* first: tells slots apart behind user_context */
+	uint32_t	index;
+	uint32_t	gen;		/* set by Go at submission, echoed in the event */
+	uint32_t	state;
+	struct xg_conn	*conn;
+	uint8_t		*buf;
+	uint64_t	max_rsp;	/* largest response data wanted; 0 = what fits inline */
+	struct xg_out	out;
+	struct xg_view	in;
+	struct xg_tx	*next;
+	struct xio_msg	msg;
+};
+
+/* A slot for a received request and its reply. Owned by Go between the
+ * REQUEST event and the submission of the reply. */
+struct xg_rx {
+	uint32_t	kind;
+	uint32_t	index;
+	uint32_t	gen;
+	uint32_t	state;
+	struct xg_conn	*conn;
+	uint8_t		*buf;
+	uint64_t	room;		/* largest response data the requester takes */
+	uint32_t	notify;		/* set by Go: wants XG_EV_REPLIED */
+	uint32_t	reserved;
+	struct xg_out	out;
+	struct xg_view	in;
+	struct xg_block	*block;		/* receive memory behind in, if ours */
+	struct xg_rx	*next;
+	struct xio_msg	*req;
+	struct xio_msg	msg;
+};
+
+enum xg_op_kind { XG_OP_SEND = 1, XG_OP_RELEASE, XG_OP_REPLY };
+
+/* One submission: p is the slot. */
+struct xg_op {
+	uint64_t	kind;
+	void		*p;
+};
+
+struct xg_turned {
+	struct xg_event	*ev;		/* the records; moves when objects are made */
+	uint32_t	events;		/* how many */
+	uint32_t	ready;		/* the poll descriptor is still readable */
+};
+
+struct xg_options {
+	int	single_stream;
+	int	no_keepalive;
+	int	ka_probes, ka_time, ka_interval;	/* used if ka_time > 0 */
+	int	log_level;
+};
+
+struct xg_limits {
+	uint64_t	max_message;	/* bytes of one received message */
+	uint64_t	max_receive;	/* bytes of all received large messages held */
+	uint64_t	keep;		/* bytes of idle receive memory kept */
+};
+
+struct xg_addrs {
+	struct sockaddr_storage	peer;
+	struct sockaddr_storage	local;
+};
+
+/* ---- library (lib.c) ---- */
+int xg_init(const struct xg_options *o);		/* any thread, once */
+const char *xg_version(void);				/* any thread */
+const char *xg_strerror(int code);			/* any thread, codes of libxio only */
+const char *xg_linkage(void);				/* any thread */
+int xg_mem_alloc(uint64_t len, struct xio_reg_mem *m);	/* any thread */
+void xg_mem_free(struct xio_reg_mem *m);		/* any thread */
+
+/* ---- context and turn (ctx.c) ---- */
+struct xg_ctx *xg_ctx_new(const struct xg_limits *lim, int *err);
+/* keep: leave the library's context behind, it cannot be destroyed safely. */
+void xg_ctx_free(struct xg_ctx *c, int keep);
+int xg_ctx_poll_fd(struct xg_ctx *c);
+int xg_ctx_poisoned(struct xg_ctx *c);
+uint64_t xg_ctx_receive_bytes(struct xg_ctx *c);
+void xg_wake(struct xg_ctx *c);				/* any thread */
+struct xg_op *xg_ops(struct xg_ctx *c, uint32_t *cap);
+struct xg_event *xg_events(struct xg_ctx *c);
+struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops);
+
+/* ---- sessions, connections, servers (conn.c) ---- */
+struct xg_connect_args {
+	const char	*uri;
+	const void	*priv;
+	uint32_t	priv_len;
+	uint32_t	depth;
+	void		*session_key, *conn_key;
+	uint32_t	session_gen, conn_gen;
+};
+struct xg_conn *xg_connect(struct xg_ctx *c, const struct xg_connect_args *a, int *err);
+int xg_conn_reserve(struct xg_conn *cn, uint32_t depth);
+uint32_t xg_conn_index(struct xg_conn *cn);
+struct xg_tx *xg_conn_tx(struct xg_conn *cn, uint32_t index);
+void xg_conn_key(struct xg_conn *cn, void *key, uint32_t gen);
+void xg_conn_addrs(struct xg_conn *cn, struct xg_addrs *a);
+struct xg_session *xg_conn_session(struct xg_conn *cn);
+int xg_disconnect(struct xg_conn *cn);
+/* Ends a connection that never came up; the session goes with it. */
+int xg_abort(struct xg_conn *cn);
+/* After CONN_TORN, once no slot is in use. */
+int xg_conn_free(struct xg_conn *cn);
+
+struct xg_bind_args {
+	const char	*uri;
+	void		*key;
+	uint32_t	gen;
+	uint32_t	max_sessions;
+	int		decide;		/* ask Go about every session */
+	const void	*priv;		/* accept data */
+	uint32_t	priv_len;
+};
+struct xg_server *xg_listen(struct xg_ctx *c, const struct xg_bind_args *a, uint16_t *port, int *err);
+void xg_unlisten(struct xg_server *s);
+int xg_accept(struct xg_session *s, const void *priv, uint32_t len);
+int xg_reject(struct xg_session *s, int reason);
+
+/* Data of a session: the peer's private data, the URI it asked for. */
+struct xg_session_info {
+	const void	*uri;
+	const void	*priv;
+	uint32_t	uri_len;
+	uint32_t	priv_len;
+	struct sockaddr_storage	peer;
+};
+void xg_session_info(struct xg_session *s, struct xg_session_info *i);
+
+#endif /* XG_SHIM_H */

@@ -1,0 +1,414 @@
+package xio
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"github.com/accelio/accelio-go/xio/cgo"
+)
+
+// State is where a connection is in its life.
+type State int32
+
+// States of a connection, in order; none is ever left for an earlier one.
+const (
+	StateConnecting State = iota // not yet accepted by the server
+	StateUp                      // requests flow
+	StateClosing                 // Close was called, or the peer is gone
+	StateClosed                  // the library's teardown is over
+)
+
+// String names the state.
+func (s State) String() string {
+	switch s {
+	case StateConnecting:
+		return "connecting"
+	case StateUp:
+		return "up"
+	case StateClosing:
+		return "closing"
+	case StateClosed:
+		return "closed"
+	}
+	return "unknown"
+}
+
+// Connection carries requests, in both directions. It is safe for concurrent
+// use. A client gets one from [Dial], a server from [Request.Conn] or
+// [ListenConfig.OnConnect].
+type Connection struct {
+	ctx         *Context
+	session     *Session
+	server      *Server // nil on the client side
+	uri         string
+	private     bool // the Context is ours alone
+	maxResponse int
+	depth       int
+	disp        *dispatcher // nil: no handler
+	maxPending  int
+	logger      *slog.Logger
+
+	win         window
+	reserveOnce sync.Once
+	reserved    chan struct{} // server side: slots exist (or never will)
+	checkSub    atomic.Bool
+
+	state  atomic.Int32
+	closed atomic.Bool // Close was called here
+	upCh   chan struct{}
+	down   chan struct{} // closed when no request gets through any more
+	tornCh chan struct{} // closed when the library's teardown is over
+	gonec  chan struct{} // closed when the connection has been destroyed
+	err    atomic.Pointer[Error]
+	peer   netip.AddrPort
+	local  netip.AddrPort
+	stats  counters
+
+	// Driver only.
+	cg       *cgo.Conn
+	key      unsafe.Pointer
+	gen      uint32
+	isDown   bool
+	torn     bool
+	freed    bool
+	rejected bool // server side: the session was turned away
+	held     int  // requests not yet answered
+	reqs     []*Request
+
+	once sync.Once
+}
+
+func newConnection(ctx *Context, uri string) *Connection {
+	return &Connection{
+		ctx:    ctx,
+		uri:    uri,
+		upCh:   make(chan struct{}),
+		down:   make(chan struct{}),
+		tornCh: make(chan struct{}),
+		gonec:  make(chan struct{}),
+	}
+}
+
+// Session is the session the connection belongs to.
+func (c *Connection) Session() *Session { return c.session }
+
+// URI is what was dialled, or what the client asked the server for.
+func (c *Connection) URI() string { return c.uri }
+
+// State is the connection's present state.
+func (c *Connection) State() State { return State(c.state.Load()) }
+
+// Done is closed when the connection takes no more requests: after Close, or
+// when the peer is gone.
+func (c *Connection) Done() <-chan struct{} { return c.down }
+
+// Err is why the connection ended, nil while it stands. After a Close on this
+// side it matches ErrClosed.
+func (c *Connection) Err() error {
+	if e := c.err.Load(); e != nil {
+		return e
+	}
+	return nil
+}
+
+// LocalAddr is this side's address.
+//
+// Implements:
+//
+//	int xio_query_connection(struct xio_connection *, struct xio_connection_attr *, int)
+func (c *Connection) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.local) }
+
+// RemoteAddr is the peer's address.
+func (c *Connection) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.peer) }
+
+// counters are what ConnectionStats is read from.
+type counters struct {
+	sent, failed, abandoned, received atomic.Uint64
+}
+
+// ConnectionStats counts what a connection did.
+type ConnectionStats struct {
+	Sent      uint64 // requests handed to the library
+	Failed    uint64 // calls and sends that ended with an error
+	Abandoned uint64 // calls left by their context before the end
+	Received  uint64 // requests that arrived
+	InFlight  int    // slots of the queue in use
+	Depth     int    // slots of the queue
+}
+
+// Stats returns a snapshot.
+func (c *Connection) Stats() ConnectionStats {
+	return ConnectionStats{
+		Sent:      c.stats.sent.Load(),
+		Failed:    c.stats.failed.Load(),
+		Abandoned: c.stats.abandoned.Load(),
+		Received:  c.stats.received.Load(),
+		InFlight:  int(c.win.inUse.Load()),
+		Depth:     c.depth,
+	}
+}
+
+// Close closes the connection gracefully and waits until the library is done
+// with it. Requests in flight end with ErrMsgFlushed; those the peer sent keep
+// their memory until their handlers have returned, and responses until their
+// Release. Close may be called any number of times, from any goroutine; every
+// call waits.
+//
+// Implements:
+//
+//	int xio_disconnect(struct xio_connection *conn)
+//	int xio_connection_destroy(struct xio_connection *conn)
+func (c *Connection) Close() error {
+	c.once.Do(func() {
+		c.closed.Store(true)
+		c.ctx.post(c.stop)
+	})
+	select {
+	case <-c.tornCh:
+	case <-c.ctx.done:
+	}
+	if c.private {
+		return c.ctx.Close()
+	}
+	return nil
+}
+
+// ready says whether a request may be sent, and gives a server's connection its
+// slots at first use.
+func (c *Connection) ready(op string) error {
+	if c.State() != StateUp {
+		return c.gone(op)
+	}
+	if c.server == nil {
+		return nil
+	}
+	c.reserveOnce.Do(func() {
+		c.ctx.do(func() {
+			if !c.torn && c.ctx.cg.Reserve(c.cg, c.depth) == 0 {
+				c.makeCalls()
+			}
+		})
+		close(c.reserved)
+	})
+	<-c.reserved
+	if len(c.win.calls) == 0 {
+		if c.State() != StateUp {
+			return c.gone(op)
+		}
+		return &Error{Op: op, URI: c.uri, Code: ErrNoBufs}
+	}
+	return nil
+}
+
+// gone is the error of using a connection that does not stand.
+func (c *Connection) gone(op string) error {
+	if c.closed.Load() {
+		return &Error{Op: op, URI: c.uri, Code: ErrClosed}
+	}
+	if e := c.err.Load(); e != nil {
+		return &Error{Op: op, URI: c.uri, Code: e.Code, Errno: e.Errno, Text: e.Text}
+	}
+	if c.State() == StateConnecting {
+		return &Error{Op: op, URI: c.uri, Code: ErrState, Text: "not connected yet"}
+	}
+	return &Error{Op: op, URI: c.uri, Code: ErrClosed}
+}
+
+// check asks the driver to see whether the connection can be freed.
+func (c *Connection) check() {
+	if c.checkSub.CompareAndSwap(false, true) {
+		c.ctx.push(&submission{conn: c}, subCheck)
+	}
+}
+
+// ---- driver only from here on ----
+
+// connect starts the library's half of a client connection.
+func (c *Connection) connect(a *cgo.Connect) Code {
+	ctx := c.ctx
+	if ctx.closing {
+		return ErrClosed
+	}
+	ctx.newClientSession(c.session)
+	c.key, c.gen = cgo.Save(c), ctx.next()
+	a.SessionKey, a.SessionGen = c.session.key, c.session.gen
+	a.ConnKey, a.ConnGen = c.key, c.gen
+	cg, rc := ctx.cg.Connect(a)
+	if rc != 0 {
+		cgo.Unref(c.key)
+		c.key = nil
+		c.session.ended()
+		return Code(rc)
+	}
+	c.cg = cg
+	ctx.add(c)
+	c.makeCalls()
+	return 0
+}
+
+// makeCalls makes the Go halves of the request slots.
+func (c *Connection) makeCalls() {
+	calls := make([]call, c.depth)
+	for i := range calls {
+		cl := &calls[i]
+		cl.conn = c
+		cl.index = uint32(i)
+		cl.tx = c.cg.Tx(i)
+		cl.done = make(chan struct{}, 1)
+		cl.sub.call = cl
+	}
+	c.win.init(calls)
+}
+
+// established: requests may flow.
+func (c *Connection) established() {
+	c.peer, c.local = c.cg.Addrs()
+	if c.state.CompareAndSwap(int32(StateConnecting), int32(StateUp)) {
+		close(c.upCh)
+	}
+}
+
+// stop starts the end of the connection from this side.
+func (c *Connection) stop() {
+	if c.cg == nil || c.torn {
+		return
+	}
+	if c.State() == StateConnecting {
+		c.setDown(&Error{Op: "connect", URI: c.uri, Code: ErrClosed})
+		switch {
+		case c.server == nil:
+			c.cg.Abort()
+		case !c.rejected: // the library ends a rejected one by itself
+			c.cg.Disconnect()
+		}
+		return
+	}
+	c.setDown(&Error{Op: "close", URI: c.uri, Code: ErrClosed})
+	c.cg.Disconnect()
+}
+
+// setDown ends the time of requests. The first reason stays.
+func (c *Connection) setDown(e *Error) {
+	if c.isDown {
+		return
+	}
+	c.isDown = true
+	c.err.CompareAndSwap(nil, e)
+	c.state.Store(int32(StateClosing))
+	c.win.closed.Store(true)
+	close(c.down)
+}
+
+// lost: the library says that the connection has ended.
+func (c *Connection) lost(e *cgo.Event) {
+	err := &Error{Op: "connection", URI: c.uri, Code: Code(e.Status)}
+	if c.server == nil && c.State() == StateConnecting {
+		err.Op = "dial"
+	}
+	if e.Flags&cgo.FlagRefused != 0 {
+		err.Errno = syscall.ECONNREFUSED
+	}
+	if err.Code == 0 {
+		err.Code = ErrSessionDisconnected
+	}
+	c.setDown(err)
+}
+
+// teardown: the library will not mention the connection again.
+func (c *Connection) teardown(e *cgo.Event) {
+	code := Code(e.Status)
+	if code == 0 {
+		code = ErrSessionDisconnected
+	}
+	c.setDown(&Error{Op: "connection", URI: c.uri, Code: code})
+	c.torn = true
+	// After an abort the library returns nothing that was in flight.
+	for i := range c.win.calls {
+		if cl := &c.win.calls[i]; cl.inFlight {
+			cl.end(nil, &Error{Op: "call", URI: c.uri, Code: ErrMsgFlushed})
+		}
+	}
+	c.state.Store(int32(StateClosed))
+	close(c.tornCh)
+	if c.server == nil {
+		c.disp.close()
+	}
+	c.maybeFree()
+}
+
+// maybeFree destroys the connection once nothing of it is in use.
+func (c *Connection) maybeFree() {
+	c.checkSub.Store(false)
+	if !c.torn || c.freed || c.held > 0 || c.win.inUse.Load() > 0 {
+		return
+	}
+	c.freed = true
+	c.ctx.remove(c)
+	c.cg.Free()
+	cgo.Unref(c.key)
+	c.key = nil
+	c.reqs = nil
+	if c.server != nil {
+		c.server.forget(c)
+	}
+	close(c.gonec)
+}
+
+// response: a request of ours was answered.
+func (c *Connection) response(e *cgo.Event) {
+	cl := &c.win.calls[e.Index]
+	if !cl.inFlight || cl.gen != e.Gen {
+		return
+	}
+	if err := remoteError(cl.tx.View(), c.uri); err != nil {
+		cl.end(nil, err)
+		return
+	}
+	if e.Flags&cgo.FlagKeep != 0 {
+		cl.end(kept(cl), nil)
+		return
+	}
+	cl.end(copied(cl.tx.View()), nil)
+}
+
+// ended: a request of ours ended without response.
+func (c *Connection) ended(e *cgo.Event) {
+	cl := &c.win.calls[e.Index]
+	if !cl.inFlight || cl.gen != e.Gen {
+		return
+	}
+	err := &Error{Op: "call", URI: c.uri, Code: Code(e.Status)}
+	if err.Code == Code(syscall.ESHUTDOWN) {
+		// The library did not take it: nothing was sent.
+		err.Code = ErrClosed
+		if !c.closed.Load() {
+			err.Code = ErrSessionDisconnected
+		}
+	}
+	if err.Code == ErrMsgSize {
+		err.Text = "the response is larger than MaxResponse"
+	}
+	cl.end(nil, err)
+}
+
+// lifetime is the connection as a context: it ends when the connection does.
+type lifetime struct{ c *Connection }
+
+func (l lifetime) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (l lifetime) Done() <-chan struct{}       { return l.c.down }
+func (l lifetime) Value(any) any               { return nil }
+func (l lifetime) Err() error {
+	select {
+	case <-l.c.down:
+		return context.Canceled
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,387 @@
+package xio
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/accelio/accelio-go/xio/cgo"
+)
+
+// ContextOptions tune a Context. The zero value is ready to use.
+type ContextOptions struct {
+	// MaxReceive bounds the memory, in bytes, of the large messages (data
+	// above MaxInlineData) that are held at a time. A peer that sends more
+	// loses its connection. Zero means 1 GiB.
+	MaxReceive int64
+	// KeepReceive bounds the idle receive memory that is kept for the next
+	// large message, in bytes. Zero means 16 MiB, negative keeps nothing.
+	KeepReceive int64
+	// Logger receives what no caller can be told. Nil means slog.Default for
+	// panics of handlers and discards the rest.
+	Logger *slog.Logger
+}
+
+// Context is one event loop of the library, with everything that lives on it.
+// An ordinary goroutine, its driver, turns it; while there is nothing to do the
+// driver waits in Go's netpoller and costs no thread. Connections and servers
+// of one Context share its driver; give those that shall run in parallel
+// Contexts of their own, as [Dial] and [Listen] do.
+//
+// A Context is safe for concurrent use.
+//
+// Implements:
+//
+//	struct xio_context *xio_context_create(struct xio_context_params *, int, int)
+type Context struct {
+	cg     *cgo.Context
+	file   *os.File // a duplicate of the poll descriptor, in Go's netpoller
+	logger *slog.Logger
+
+	subs  submissions
+	state atomic.Uint32
+
+	// The rest belongs to the driver.
+	backlog  *submission
+	released []*call
+	replied  []*Request
+	conns    []*Connection // by index, nil where free
+	nconns   int
+	sessions map[*Session]struct{}
+	waiting  map[*cgo.Session]*Server // sessions that await a decision
+	servers  map[*Server]struct{}
+	dialled  map[string]bool // targets that libxio may keep sockets to
+	closing  bool
+	finished bool
+	woke     bool
+
+	closeOnce sync.Once
+	quiet     chan struct{} // closed when Close may return
+	quietDone bool
+	done      chan struct{} // closed when the driver has ended
+	generation
+}
+
+// generation numbers keys, because a freed key is handed out again at once.
+type generation struct{ last atomic.Uint32 }
+
+func (g *generation) next() uint32 { return g.last.Add(1) }
+
+// NewContext makes a Context. It lives until Close.
+func NewContext(o ContextOptions) (*Context, error) {
+	if rc := cgo.Started(); rc != 0 {
+		return nil, &Error{Op: "init", Code: Code(rc)}
+	}
+	lim := cgo.Limits{MaxMessage: MaxMessage, MaxReceive: 1 << 30, Keep: 16 << 20}
+	if o.MaxReceive > 0 {
+		lim.MaxReceive = uint64(o.MaxReceive)
+	}
+	switch {
+	case o.KeepReceive > 0:
+		lim.Keep = uint64(o.KeepReceive)
+	case o.KeepReceive < 0:
+		lim.Keep = 0
+	}
+	cg, rc := cgo.NewContext(lim)
+	if rc != 0 {
+		return nil, &Error{Op: "context", Code: Code(rc)}
+	}
+	file, err := pollFile(cg.PollFD())
+	if err != nil {
+		cg.Free()
+		return nil, &Error{Op: "context", Code: ErrUnsuccessful, Err: err}
+	}
+	c := &Context{
+		cg:       cg,
+		file:     file,
+		logger:   o.Logger,
+		sessions: map[*Session]struct{}{},
+		waiting:  map[*cgo.Session]*Server{},
+		servers:  map[*Server]struct{}{},
+		dialled:  map[string]bool{},
+		quiet:    make(chan struct{}),
+		done:     make(chan struct{}),
+	}
+	go c.drive()
+	return c, nil
+}
+
+// pollFile puts a duplicate of the poll descriptor into Go's netpoller, so that
+// the library may close its own without Go knowing.
+func pollFile(fd int) (*os.File, error) {
+	syscall.ForkLock.RLock()
+	dup, _, no := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_DUPFD_CLOEXEC, 0)
+	syscall.ForkLock.RUnlock()
+	if no != 0 {
+		return nil, os.NewSyscallError("fcntl", no)
+	}
+	if err := syscall.SetNonblock(int(dup), true); err != nil {
+		syscall.Close(int(dup))
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	f := os.NewFile(dup, "xio-poll")
+	if err := f.SetReadDeadline(time.Time{}); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// drive is the driver's goroutine.
+//
+// It waits inside RawConn.Read. That call arms the netpoller first and then
+// runs turn, so an event that arrives during a turn is kept and ends the wait
+// that follows. The netpoller sees only changes of the poll descriptor: turn
+// therefore returns false only when nothing is ready any more.
+//
+// A submission is not missed either: turn sets the state to parked and looks at
+// the submissions once more before it returns false. Who submits after that
+// finds the state parked and sets an expired deadline, which ends the wait
+// whether it has begun or not. The deadline is lifted while the state is
+// running, when nobody sets it.
+func (c *Context) drive() {
+	raw, err := c.file.SyscallConn()
+	for err == nil && !c.finished {
+		err = raw.Read(c.turn)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.state.Store(running)
+			err = c.file.SetReadDeadline(time.Time{})
+		}
+	}
+	if err != nil && !c.finished {
+		// Only a descriptor closed under our feet does this.
+		panic("xio: the netpoller failed: " + err.Error())
+	}
+	c.file.Close()
+	c.cg.Free()
+	close(c.done)
+	if !c.quietDone {
+		close(c.quiet)
+	}
+	// Whatever was submitted last finds the Context gone.
+	for s := c.subs.take(); s != nil; s = s.next {
+		if s.kind == subFunc {
+			s.fn()
+		}
+	}
+}
+
+// turn turns the context until there is nothing to do. It returns true when the
+// driver shall end.
+func (c *Context) turn(uintptr) bool {
+	c.state.Store(running)
+	for {
+		nops := c.fill()
+		events, again := c.cg.Turn(nops)
+		c.settle()
+		for i := range events {
+			c.event(i)
+		}
+		if c.closing && c.finish() {
+			return true
+		}
+		if c.woke {
+			// Those who got something go first: what they submit next joins
+			// one batch, and on a busy machine nobody starves.
+			c.woke = false
+			runtime.Gosched()
+			continue
+		}
+		if again || events > 0 || nops > 0 || c.backlog != nil || !c.subs.empty() {
+			continue
+		}
+		c.state.Store(parked)
+		if c.subs.empty() {
+			return false
+		}
+		c.state.Store(running)
+	}
+}
+
+// event handles the i-th record of a turn.
+func (c *Context) event(i int) {
+	e := c.cg.Event(i)
+	switch e.Kind {
+	case cgo.EvResponse:
+		c.conns[e.ConnIndex].response(e)
+	case cgo.EvEnded:
+		c.conns[e.ConnIndex].ended(e)
+	case cgo.EvRequest:
+		if conn := c.conns[e.ConnIndex]; conn != nil {
+			conn.request(e)
+		}
+	case cgo.EvReplied:
+		c.conns[e.ConnIndex].replied(e)
+	case cgo.EvSessionUp:
+		if s, ok := restore[*Session](e, func(s *Session) uint32 { return s.gen }); ok {
+			s.up()
+		}
+	case cgo.EvSessionNew:
+		if s, ok := restore[*Server](e, func(s *Server) uint32 { return s.gen }); ok {
+			s.decide(e.Session())
+		}
+	case cgo.EvConnNew:
+		if s, ok := restore[*Server](e, func(s *Server) uint32 { return s.gen }); ok {
+			s.connected(e)
+		}
+	case cgo.EvConnDown:
+		if conn := c.connOf(e); conn != nil {
+			conn.lost(e)
+		}
+	case cgo.EvConnTorn:
+		if conn := c.connOf(e); conn != nil {
+			conn.teardown(e)
+		}
+	case cgo.EvSessionGone:
+		delete(c.waiting, e.Session())
+		if s, ok := restore[*Session](e, func(s *Session) uint32 { return s.gen }); ok {
+			s.ended()
+		}
+	case cgo.EvServerGone:
+		if s, ok := restore[*Server](e, func(s *Server) uint32 { return s.gen }); ok {
+			s.ended()
+		}
+	}
+}
+
+// restore finds the object of a control event. A key that was freed and handed
+// out again leads to another object or another generation.
+func restore[T any](e *cgo.Event, gen func(T) uint32) (T, bool) {
+	v, ok := cgo.Restore(e.Key).(T)
+	return v, ok && gen(v) == e.Gen
+}
+
+// connOf finds the connection of a control event. One that a server got in this
+// very turn had no key yet when its later records were written; it is found in
+// the table, from which nothing is removed before its last event.
+func (c *Context) connOf(e *cgo.Event) *Connection {
+	if e.Key != nil {
+		conn, _ := restore[*Connection](e, func(c *Connection) uint32 { return c.gen })
+		return conn
+	}
+	if i := int(e.ConnIndex); i < len(c.conns) && c.conns[i] != nil && c.conns[i].cg == e.Conn {
+		return c.conns[i]
+	}
+	return nil
+}
+
+// do runs fn on the driver and waits for it. It returns false, without having
+// run fn, when the Context is gone.
+func (c *Context) do(fn func()) bool {
+	ran := false
+	ch := make(chan struct{})
+	c.post(func() {
+		select {
+		case <-c.done:
+		default:
+			fn()
+			ran = true
+		}
+		close(ch)
+	})
+	select {
+	case <-ch:
+	case <-c.done:
+		select {
+		case <-ch:
+		default:
+			return false
+		}
+	}
+	return ran
+}
+
+// post runs fn on the driver; when the Context is gone, at some time or never.
+func (c *Context) post(fn func()) {
+	c.push(&submission{fn: fn}, subFunc)
+}
+
+// add registers a connection of the library under its index.
+func (c *Context) add(conn *Connection) {
+	i := int(conn.cg.Index())
+	for len(c.conns) <= i {
+		c.conns = append(c.conns, nil)
+	}
+	c.conns[i] = conn
+	c.nconns++
+}
+
+func (c *Context) remove(conn *Connection) {
+	c.conns[conn.cg.Index()] = nil
+	c.nconns--
+}
+
+// Close closes the Context's servers and connections, waits for the library to
+// be done with them, and destroys the Context. It may be called any number of
+// times, from any goroutine; every call waits. Memory under requests that
+// handlers still hold and under responses not yet released stays valid; the
+// last of them lets the rest go.
+//
+// Implements:
+//
+//	void xio_context_destroy(struct xio_context *ctx)
+func (c *Context) Close() error {
+	c.closeOnce.Do(func() { c.post(c.beginClose) })
+	<-c.quiet
+	return nil
+}
+
+func (c *Context) beginClose() {
+	if c.closing {
+		return
+	}
+	c.closing = true
+	for s := range c.servers {
+		s.stop()
+	}
+	for _, conn := range c.conns {
+		if conn != nil {
+			conn.stop()
+		}
+	}
+}
+
+// finish says whether everything is gone after Close began. A context whose
+// library half is past saving does not wait for what will never come.
+func (c *Context) finish() bool {
+	gone := c.nconns == 0 && (len(c.sessions) == 0 && len(c.servers) == 0 || c.cg.Poisoned())
+	if gone {
+		c.finished = true
+	}
+	if !gone && !c.quietDone && c.lingering() {
+		c.quietDone = true
+		close(c.quiet)
+	}
+	return gone
+}
+
+// lingering says that only messages held by the application keep things alive.
+func (c *Context) lingering() bool {
+	if c.nconns == 0 {
+		return false
+	}
+	for _, conn := range c.conns {
+		if conn != nil && !conn.torn {
+			return false
+		}
+	}
+	return true
+}
+
+// log is the logger for rare things nobody can be told.
+func (c *Context) log(l *slog.Logger) *slog.Logger {
+	if l != nil {
+		return l
+	}
+	if c.logger != nil {
+		return c.logger
+	}
+	return discard
+}
+
+var discard = slog.New(slog.DiscardHandler)

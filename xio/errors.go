@@ -1,0 +1,106 @@
+package xio
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"syscall"
+)
+
+// Error reports a failed operation. It matches, by [errors.Is], its Code, its
+// Errno, and whatever Err is or wraps.
+type Error struct {
+	Op     string        // what was attempted: "dial", "listen", "call", "send", "reply", …
+	URI    string        // of the peer or the listener, empty if there is none
+	Code   Code          // why, in libxio's terms
+	Errno  syscall.Errno // the system's reason, 0 if there is none
+	Remote bool          // the peer's application ended the request with this error
+	Text   string        // detail, may be empty
+	Err    error         // cause, may be nil: a context's error, a resolver's error
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("xio: ")
+	b.WriteString(e.Op)
+	if e.URI != "" {
+		b.WriteByte(' ')
+		b.WriteString(e.URI)
+	}
+	b.WriteString(": ")
+	if e.Remote {
+		b.WriteString("peer: ")
+	}
+	b.WriteString(e.Code.String())
+	if e.Errno != 0 && e.Code.Errno() == 0 {
+		b.WriteString(": ")
+		b.WriteString(e.Errno.Error())
+	}
+	if e.Text != "" {
+		b.WriteString(": ")
+		b.WriteString(e.Text)
+	}
+	if e.Err != nil {
+		b.WriteString(": ")
+		b.WriteString(e.Err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap returns what the error matches beside itself.
+func (e *Error) Unwrap() []error {
+	errs := []error{e.Code}
+	if no := e.Code.Errno(); no != 0 {
+		errs = append(errs, no)
+	}
+	if e.Errno != 0 {
+		errs = append(errs, e.Errno)
+	}
+	if e.Err != nil {
+		errs = append(errs, e.Err)
+	}
+	if e.Code == ErrClosed {
+		errs = append(errs, net.ErrClosed)
+	}
+	return errs
+}
+
+// Timeout says that a deadline passed.
+func (e *Error) Timeout() bool {
+	return e.Code == ErrTimeout || e.Code.Errno() == syscall.ETIMEDOUT || e.Errno == syscall.ETIMEDOUT
+}
+
+// Temporary says that the same call may succeed a little later.
+func (e *Error) Temporary() bool {
+	switch e.Code {
+	case ErrNoBufs, ErrTxQueueOverflow, ErrTimeout, Code(syscall.EAGAIN), Code(syscall.ENOMEM):
+		return true
+	}
+	return false
+}
+
+var _ net.Error = (*Error)(nil)
+
+// contextError makes an error of a context that ended.
+func contextError(op, uri string, err error) *Error {
+	e := &Error{Op: op, URI: uri, Code: ErrMsgCanceled, Err: err}
+	if errors.Is(err, context.DeadlineExceeded) {
+		e.Code = ErrTimeout
+	}
+	return e
+}
+
+// codeOf is the code to tell a peer for err.
+func codeOf(err error) Code {
+	var c Code
+	if errors.As(err, &c) {
+		return c
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ErrUnsuccessful
+}

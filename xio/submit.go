@@ -1,0 +1,137 @@
+package xio
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/accelio/accelio-go/xio/cgo"
+)
+
+// subKind is what a submission asks of the driver.
+type subKind uint8
+
+const (
+	subSend    subKind = iota + 1 // call
+	subRelease                    // call
+	subReply                      // req
+	subCheck                      // conn: look whether it can be freed
+	subFunc                       // fn
+)
+
+// submission is a piece of work for a context's driver. It is part of the
+// object it is about, so submitting allocates nothing.
+type submission struct {
+	next *submission
+	kind subKind
+	call *call
+	req  *Request
+	conn *Connection
+	fn   func()
+}
+
+// submissions is a queue with many producers and one consumer: producers push
+// onto a stack, the consumer takes all of it and turns it round. Pushing in
+// order by one goroutine is seen in that order.
+type submissions struct{ head atomic.Pointer[submission] }
+
+func (q *submissions) push(s *submission) {
+	for {
+		old := q.head.Load()
+		s.next = old
+		if q.head.CompareAndSwap(old, s) {
+			return
+		}
+	}
+}
+
+func (q *submissions) empty() bool { return q.head.Load() == nil }
+
+// take returns everything pushed so far, oldest first, linked by next.
+func (q *submissions) take() *submission {
+	s := q.head.Swap(nil)
+	var first *submission
+	for s != nil {
+		next := s.next
+		s.next = first
+		first, s = s, next
+	}
+	return first
+}
+
+// Driver states.
+const (
+	running uint32 = iota // will look at the submissions before it waits
+	parked                // waits, or is about to, without looking again
+	waking                // somebody is waking it
+)
+
+// push hands s to the driver and wakes it if it waits.
+func (c *Context) push(s *submission, kind subKind) {
+	s.kind = kind
+	c.subs.push(s)
+	c.wake()
+}
+
+// wake ends the driver's wait. An expired deadline does that without a system
+// call, and makes the driver run next on this processor; see [Context.drive]
+// for why no wake-up can be lost.
+func (c *Context) wake() {
+	if c.state.Load() == parked && c.state.CompareAndSwap(parked, waking) {
+		c.file.SetReadDeadline(past)
+	}
+}
+
+var past = time.Unix(1, 0)
+
+// fill moves submissions into the next turn's batch, as far as they go, and
+// runs those that need no turn.
+func (c *Context) fill() int {
+	ops := c.cg.Ops()
+	n := 0
+	for n < len(ops) {
+		if c.backlog == nil {
+			if c.backlog = c.subs.take(); c.backlog == nil {
+				break
+			}
+		}
+		s := c.backlog
+		c.backlog, s.next = s.next, nil
+		switch s.kind {
+		case subSend:
+			if s.call.begin() {
+				ops[n] = cgo.Op{Kind: cgo.OpSend, P: s.call.tx.Submission()}
+				n++
+			}
+		case subRelease:
+			ops[n] = cgo.Op{Kind: cgo.OpRelease, P: s.call.tx.Submission()}
+			n++
+			c.released = append(c.released, s.call)
+		case subReply:
+			ops[n] = cgo.Op{Kind: cgo.OpReply, P: s.req.rx.Submission()}
+			n++
+			c.replied = append(c.replied, s.req)
+		case subCheck:
+			s.conn.maybeFree()
+		case subFunc:
+			s.fn()
+		}
+	}
+	return n
+}
+
+// settle does what waits for the batch to have been submitted.
+func (c *Context) settle() {
+	for i, call := range c.released {
+		c.released[i] = nil
+		call.free()
+		call.conn.maybeFree()
+	}
+	c.released = c.released[:0]
+	for i, r := range c.replied {
+		c.replied[i] = nil
+		conn := r.conn
+		conn.held--
+		conn.maybeFree()
+	}
+	c.replied = c.replied[:0]
+}
