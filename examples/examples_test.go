@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package examples
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// patience bounds every wait; it is for a slow machine, not for a normal run.
+const patience = 2 * time.Minute
+
+var bin string // folder with the programs
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "examples")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	bin = dir
+	args := append([]string{"build", "-o", dir}, buildFlags...)
+	out, err := exec.Command("go", append(args, "./xio_server", "./xio_client")...).CombinedOutput()
+	if err != nil {
+		fmt.Printf("building the examples: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+func command(t *testing.T, program string, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return exec.CommandContext(ctx, filepath.Join(bin, program), args...)
+}
+
+// finished is what a program left.
+type finished struct {
+	out, err string
+	code     int
+}
+
+func start(t *testing.T, cmd *exec.Cmd) (wait func() finished) {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	if cmd.Stdout == nil {
+		cmd.Stdout = &out
+	}
+	cmd.Stderr = &errOut
+	require.NoError(t, cmd.Start())
+	return func() finished {
+		_ = cmd.Wait() // the code tells
+		return finished{out.String(), errOut.String(), cmd.ProcessState.ExitCode()}
+	}
+}
+
+func runProgram(t *testing.T, program string, args ...string) finished {
+	t.Helper()
+	return start(t, command(t, program, args...))()
+}
+
+// client runs xio_client with -json and expects success.
+func client(t *testing.T, args ...string) clientResults {
+	t.Helper()
+	f := runProgram(t, "xio_client", append(args, "-json")...)
+	require.Zero(t, f.code, f.err)
+	require.Empty(t, f.err)
+	return parseClient(t, f.out)
+}
+
+type clientResults struct {
+	Engine       struct{ Provider, Version, Linkage string }
+	Requests     uint64
+	Verified     uint64
+	ServerEchoes *bool   `json:"server_echoes"`
+	BytesOut     uint64  `json:"bytes_out"`
+	BytesIn      uint64  `json:"bytes_in"`
+	Rate         float64 `json:"requests_per_second"`
+	Latency      struct {
+		P50 float64 `json:"p50"`
+		P99 float64 `json:"p99"`
+		Max float64 `json:"max"`
+	} `json:"latency_us"`
+	Interrupted bool
+	File        struct {
+		BytesRead uint64 `json:"bytes_read"`
+		CRCRead   string `json:"crc32c_read"`
+		BytesEcho uint64 `json:"bytes_echoed"`
+		CRCEcho   string `json:"crc32c_echoed"`
+		Identical bool
+	}
+}
+
+func parseClient(t *testing.T, out string) (r clientResults) {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(out))
+	require.NoError(t, d.Decode(&r), out)
+	require.ErrorIs(t, d.Decode(new(any)), io.EOF, "more than one JSON value: %s", out)
+	return r
+}
+
+// serverProcess is a running xio_server.
+type serverProcess struct {
+	uri, host, port string
+
+	cmd   *exec.Cmd
+	wait  func() finished
+	mu    sync.Mutex
+	lines bytes.Buffer
+	read  chan struct{} // closed at the end of its output
+}
+
+// startServer starts xio_server on a free port and waits until it listens.
+func startServer(t *testing.T, args ...string) *serverProcess {
+	t.Helper()
+	s := &serverProcess{host: "127.0.0.1", read: make(chan struct{})}
+	s.cmd = command(t, "xio_server", append([]string{"-port", "0"}, args...)...)
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	s.cmd.Stdout = w
+	s.wait = start(t, s.cmd)
+	w.Close()
+	t.Cleanup(func() {
+		if s.cmd.ProcessState == nil {
+			_ = s.cmd.Process.Kill()
+			s.wait()
+		}
+		<-s.read
+		r.Close()
+	})
+	uri := make(chan string, 1)
+	go func() {
+		defer close(s.read)
+		defer close(uri)
+		for sc := bufio.NewScanner(r); sc.Scan(); {
+			s.mu.Lock()
+			s.lines.WriteString(sc.Text() + "\n")
+			s.mu.Unlock()
+			var j struct{ Event, URI string }
+			if u, ok := strings.CutPrefix(sc.Text(), "listen to "); ok {
+				uri <- u
+			} else if json.Unmarshal(sc.Bytes(), &j) == nil && j.Event == "listen" {
+				uri <- j.URI
+			}
+		}
+	}()
+	u, ok := <-uri
+	if !ok {
+		t.Fatalf("the server does not listen: %+v", s.wait())
+	}
+	s.uri = u
+	s.port = u[strings.LastIndexByte(u, ':')+1:]
+	return s
+}
+
+// end waits for the server's end and returns all it printed.
+func (s *serverProcess) end() finished {
+	<-s.read
+	f := s.wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.out = s.lines.String()
+	return f
+}
+
+// oneLine says that a failure was reported as it should be.
+func oneLine(t *testing.T, f finished, code int, program, contains string) {
+	t.Helper()
+	require.Equal(t, code, f.code, "%+v", f)
+	require.Equal(t, 1, strings.Count(f.err, "\n"), "not one line: %q", f.err)
+	require.True(t, strings.HasPrefix(f.err, program+": "), f.err)
+	require.Contains(t, f.err, contains)
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// Progress shows how far a run is: a bar where an end is known, a counting line
+// where not. It writes to standard error, and only if that is a terminal.
+type Progress struct {
+	bar  *progressbar.ProgressBar
+	quit chan struct{}
+	done chan struct{}
+}
+
+// StartProgress shows count, of total requests (0: no end known), until Stop.
+func StartProgress(title string, total uint64, count func() uint64) *Progress {
+	p := &Progress{quit: make(chan struct{}), done: make(chan struct{})}
+	if !term.IsTerminal(int(os.Stderr.Fd())) {
+		close(p.done)
+		return p
+	}
+	limit := int64(-1)
+	interval := time.Second
+	if total > 0 {
+		limit = int64(total)
+		interval = 200 * time.Millisecond
+	}
+	p.bar = progressbar.NewOptions64(limit,
+		progressbar.OptionSetWriter(os.Stderr),
+		progressbar.OptionSetDescription(title),
+		progressbar.OptionSetWidth(30),
+		progressbar.OptionShowCount(),
+		progressbar.OptionShowIts(),
+		progressbar.OptionSetItsString("requests"),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionSpinnerType(14),
+	)
+	go p.run(interval, count)
+	return p
+}
+
+func (p *Progress) run(interval time.Duration, count func() uint64) {
+	defer close(p.done)
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			p.bar.Set64(int64(count())) // an error here is a bar not drawn
+		case <-p.quit:
+			p.bar.Finish()
+			return
+		}
+	}
+}
+
+// Stop takes the bar away. Call it once.
+func (p *Progress) Stop() {
+	close(p.quit)
+	<-p.done
+}
