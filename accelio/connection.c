@@ -22,13 +22,8 @@ static void on_teardown(struct xe_work *w);
 static void on_setup(struct xe_work *w);
 static void on_disconnect(struct xe_work *w);
 
-struct xio_connection *xe_conn_new(struct xio_session *s,
-				   struct xio_context *ctx,
-				   struct xe_nexus *n,
-				   const struct xio_session_ops *ops,
-				   void *user_context)
+static void init_lists(struct xio_connection *c)
 {
-	struct xio_connection *c = xe_zalloc(sizeof(*c));
 	struct xe_list *lists[] = {
 		&c->session_link, &c->ctx_link, &c->nexus_link, &c->ready_link,
 		&c->ctl_queue, &c->req_queue, &c->rsp_queue, &c->waiting,
@@ -36,14 +31,25 @@ struct xio_connection *xe_conn_new(struct xio_session *s,
 	};
 	unsigned int i;
 
+	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		xe_list_init(lists[i]);
+}
+
+struct xio_connection *xe_conn_new(struct xio_session *s,
+				   struct xio_context *ctx,
+				   struct xe_nexus *n,
+				   const struct xio_session_ops *ops,
+				   void *user_context)
+{
+	struct xio_connection *c = xe_zalloc(sizeof(*c));
+
 	if (!c)
 		return NULL;
 	if (!xe_registry_add(XE_HANDLE_CONNECTION, c)) {
 		xe_free(c);
 		return NULL;
 	}
-	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		xe_list_init(lists[i]);
+	init_lists(c);
 	c->session = s;
 	c->ctx = ctx;
 	c->nexus = n;

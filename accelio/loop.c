@@ -166,8 +166,10 @@ bool xe_loop_post(struct xe_loop *l, struct xe_work *w)
 
 	pthread_mutex_lock(&l->post_lock);
 	fresh = xe_list_empty(&w->link);
-	if (fresh)
+	if (fresh) {
 		xe_list_add_tail(&l->posted, &w->link);
+		atomic_store(&l->any_posted, true);
+	}
 	pthread_mutex_unlock(&l->post_lock);
 	if (fresh)
 		xe_loop_wake(l);
@@ -190,13 +192,15 @@ static void run_posted(struct xe_loop *l)
 	 * An unlocked look is enough: whoever posts also wakes the loop, and
 	 * the pass after that sees the entry.
 	 */
-	if (__atomic_load_n(&l->posted.next, __ATOMIC_ACQUIRE) == &l->posted)
+	if (!atomic_load(&l->any_posted))
 		return;
 	for (;;) {
 		struct xe_work *w;
 
 		pthread_mutex_lock(&l->post_lock);
 		p = xe_list_pop(&l->posted);
+		if (!p)
+			atomic_store(&l->any_posted, false);
 		pthread_mutex_unlock(&l->post_lock);
 		if (!p)
 			return;

@@ -53,6 +53,7 @@ struct xe_loop {
 	atomic_bool woken;		/* the eventfd is readable */
 	pthread_mutex_t post_lock;
 	struct xe_list posted;		/* struct xe_work of other threads */
+	atomic_bool any_posted;		/* it may hold something */
 
 	int batch_nr;
 	int batch_pos;

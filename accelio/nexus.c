@@ -273,8 +273,9 @@ static int on_link_setup(void *owner, const struct xe_nexus_setup *s)
 	if (s->version != XE_PROTO_VERSION)
 		return -EPROTONOSUPPORT;
 	if (s->response) {
+		/* Not ECONNREFUSED: somebody listens, and is in trouble. */
 		if (s->status)
-			return -ECONNREFUSED;
+			return -ECONNRESET;
 		n->cid = s->cid;
 	} else if (s->flags & 1) {
 		/* A reconnect to something we do not have. */

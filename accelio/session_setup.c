@@ -228,8 +228,11 @@ int xio_redirect(struct xio_session *session, const char **portals_array,
 	return xe_fail(XIO_E_NOT_SUPPORTED);
 }
 
-/* Asks the application; without a callback every session is accepted. */
-static void ask(struct xio_session *s, struct xe_nexus *n,
+/*
+ * Asks the application; without a callback every session is accepted. 0, or
+ * -1: there is no memory for the answer that nobody else will give.
+ */
+static int ask(struct xio_session *s, struct xe_nexus *n,
 		const struct xe_session_req *r)
 {
 	struct xio_new_session_req req = {
@@ -241,12 +244,11 @@ static void ask(struct xio_session *s, struct xe_nexus *n,
 		.src_addr = *xe_link_peer(n->l),
 	};
 
-	if (!s->ops.on_new_session) {
-		xio_accept(s, NULL, 0, NULL, 0);
-		return;
-	}
+	if (!s->ops.on_new_session)
+		return xio_accept(s, NULL, 0, NULL, 0);
 	if (s->ops.on_new_session(s, &req, s->user_context) && !s->decided)
-		xio_reject(s, XIO_E_SESSION_REFUSED, NULL, 0);
+		return xio_reject(s, XIO_E_SESSION_REFUSED, NULL, 0);
+	return 0;
 }
 
 int xe_session_on_setup_req(struct xe_nexus *n, uint32_t ltid,
@@ -282,10 +284,10 @@ int xe_session_on_setup_req(struct xe_nexus *n, uint32_t ltid,
 	c->state = XE_CONN_ONLINE;
 	s->lead = c;
 	xe_session_hold(s);
-	if (server->listener)
-		ask(s, n, &r);
-	else
-		xio_reject(s, XIO_E_SESSION_REFUSED, NULL, 0);
+	err = server->listener ? ask(s, n, &r) :
+	      xio_reject(s, XIO_E_SESSION_REFUSED, NULL, 0);
+	if (err)
+		xe_link_fail(n->l, ENOMEM);
 	s->announced = true;
 	xe_conn_event(c, XIO_SESSION_NEW_CONNECTION_EVENT, XIO_E_SUCCESS);
 	if (s->decided)

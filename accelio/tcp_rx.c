@@ -426,6 +426,29 @@ static bool dat_turn(struct xe_link *l)
 	return true;
 }
 
+/*
+ * Has a socket ended that nobody reads just now? The control socket, while
+ * parsing waits for data that has not come; the data socket, when no frame
+ * waits for it and nothing lies in it for a frame to come.
+ */
+static bool ended_unread(struct xe_link *l)
+{
+	const struct xe_stream *d = &l->s[XE_DAT];
+	ssize_t r;
+	char c;
+
+	if (!l->dual || l->paused)
+		return false;
+	if (l->s[XE_CTL].hup && (l->blocked || rx_full(l)))
+		return true;
+	if (!d->hup || d->buf || !xe_list_empty(&l->rxq))
+		return false;
+	do
+		r = recv(d->ev.fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
+	while (r < 0 && errno == EINTR);
+	return r == 0 || (r < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
 void xe_tcp_read(struct xe_link *l)
 {
 	int turns;
@@ -442,6 +465,6 @@ void xe_tcp_read(struct xe_link *l)
 	}
 	if (turns == 0)
 		xe_loop_defer(&l->ctx->loop, &l->work);
-	else if (l->ended && !l->paused)
+	else if ((l->ended && !l->paused) || ended_unread(l))
 		xe_link_fail(l, l->reason);
 }

@@ -318,6 +318,9 @@ func (c *Connection) lost(e *cgo.Event) {
 	if err.Code == 0 {
 		err.Code = ErrSessionDisconnected
 	}
+	if reason := Code(e.Index); reason != 0 {
+		err.Err = reason
+	}
 	c.setDown(err)
 }
 

@@ -1,7 +1,6 @@
 package xio
 
 import (
-	"errors"
 	"log/slog"
 	"os"
 	"runtime"
@@ -43,8 +42,9 @@ type Context struct {
 	file   *os.File // a duplicate of the poll descriptor, in Go's netpoller
 	logger *slog.Logger
 
-	subs  submissions
-	state atomic.Uint32
+	subs   submissions
+	state  atomic.Uint32
+	wakers atomic.Int32
 
 	// The rest belongs to the driver.
 	backlog  *submission
@@ -141,21 +141,19 @@ func pollFile(fd int) (*os.File, error) {
 //
 // A submission is not missed either: turn sets the state to parked and looks at
 // the submissions once more before it returns false. Who submits after that
-// finds the state parked and sets an expired deadline, which ends the wait
-// whether it has begun or not. The deadline is lifted while the state is
-// running, when nobody sets it.
+// finds the state parked and writes to an eventfd that the poll descriptor
+// covers, which ends the wait whether it has begun or not.
 func (c *Context) drive() {
 	raw, err := c.file.SyscallConn()
-	for err == nil && !c.finished {
+	if err == nil {
 		err = raw.Read(c.turn)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.state.Store(running)
-			err = c.file.SetReadDeadline(time.Time{})
-		}
 	}
-	if err != nil && !c.finished {
+	if err != nil {
 		// Only a descriptor closed under our feet does this.
 		panic("xio: the netpoller failed: " + err.Error())
+	}
+	for c.wakers.Load() > 0 { // the state is running: there will be no more
+		runtime.Gosched()
 	}
 	c.file.Close()
 	c.cg.Free()

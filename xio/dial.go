@@ -61,7 +61,8 @@ func Dial(ctx context.Context, uri string) (*Connection, error) {
 //   - ErrAddr: the URI is malformed, or its host does not resolve to an address
 //   - ErrConnect: nobody listens (then it also is syscall.ECONNREFUSED), or
 //     what listens hung up
-//   - ErrSessionRejected: the server's policy, or its limits, said no
+//   - ErrSessionRejected: the server's policy, or its limits, said no; the
+//     error also matches the server's reason where the library tells it
 //   - ErrTimeout: no answer in time
 //   - an errno the system reported
 //

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/accelio/accelio-go/xio/cgo"
 )
 
 func TestDialBadURI(t *testing.T) {
@@ -151,6 +153,8 @@ func TestAcceptPolicy(t *testing.T) {
 			switch string(r.PrivateData) {
 			case "friend":
 				return nil
+			case "foe":
+				return ErrRoute
 			case "panic":
 				panic("in Accept")
 			}
@@ -162,6 +166,9 @@ func TestAcceptPolicy(t *testing.T) {
 		for _, secret := range []string{"foe", "", "panic"} {
 			_, err := (&Dialer{PrivateData: []byte(secret)}).Dial(testContext(t), s.URI())
 			require.ErrorIs(t, err, ErrSessionRejected)
+			if cgo.Embedded && secret == "foe" {
+				require.ErrorIs(t, err, ErrRoute)
+			}
 		}
 		c, err := (&Dialer{PrivateData: []byte("friend")}).Dial(testContext(t), s.URI()+"/some/path?x=1")
 		require.NoError(t, err)

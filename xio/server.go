@@ -19,8 +19,9 @@ type ListenConfig struct {
 	// server one of its own, which ends with it.
 	Context *Context
 	// Accept decides about a client that wants a session. Nil accepts
-	// everybody. An error rejects; libxio's clients learn that they were
-	// rejected, not why. Accept runs on a goroutine of its own.
+	// everybody. An error rejects, with the Code in it as the reason; a
+	// client on libxio learns that it was rejected, not why. Accept runs on
+	// a goroutine of its own.
 	Accept func(*SessionRequest) error
 	// AcceptData is sent to clients with the acceptance, see Session.PeerData.
 	AcceptData []byte

@@ -2,7 +2,6 @@ package xio
 
 import (
 	"sync/atomic"
-	"time"
 
 	"github.com/accelio/accelio-go/xio/cgo"
 )
@@ -72,16 +71,20 @@ func (c *Context) push(s *submission, kind subKind) {
 	c.wake()
 }
 
-// wake ends the driver's wait. An expired deadline does that without a system
-// call, and makes the driver run next on this processor; see [Context.drive]
-// for why no wake-up can be lost.
+// wake ends the driver's wait by making the poll descriptor readable; see
+// [Context.drive] for why no wake-up can be lost. Of all who submit while the
+// driver waits, one pays for the system call. The driver counts on wakers
+// before it lets go of the descriptor.
 func (c *Context) wake() {
-	if c.state.Load() == parked && c.state.CompareAndSwap(parked, waking) {
-		c.file.SetReadDeadline(past)
+	if c.state.Load() != parked {
+		return
 	}
+	c.wakers.Add(1)
+	if c.state.CompareAndSwap(parked, waking) {
+		c.cg.Wake()
+	}
+	c.wakers.Add(-1)
 }
-
-var past = time.Unix(1, 0)
 
 // fill moves submissions into the next turn's batch, as far as they go, and
 // runs those that need no turn.

@@ -64,12 +64,13 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	s := newServer(o, os.Stdout)
+	s.bar = app.StartProgress("serving", 0, s.responder.Requests.Load)
 	if err := s.listen(); err != nil {
+		s.bar.Stop()
 		return err
 	}
-	bar := app.StartProgress("serving", 0, s.responder.Requests.Load)
 	interrupted := s.wait(ctx)
-	bar.Stop()
+	s.bar.Stop()
 	closeErr := s.srv.Close()
 	if err := s.report(interrupted); err != nil {
 		return err
@@ -116,6 +117,7 @@ type server struct {
 
 	first, last atomic.Int64 // times of requests, in ns since began
 	began       time.Time
+	bar         *app.Progress
 
 	mu      sync.Mutex // output lines and present
 	out     io.Writer
@@ -165,6 +167,7 @@ func (s *server) listen() error {
 func (s *server) print(what any, args ...any) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.bar.Clear()
 	if f, ok := what.(string); ok {
 		_, err := fmt.Fprintf(s.out, f, args...)
 		return err

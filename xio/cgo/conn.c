@@ -515,6 +515,10 @@ static int on_session_event(struct xio_session *xs,
 	case XIO_SESSION_CONNECTION_ESTABLISHED_EVENT:
 		read_addrs(cn);
 		break;
+	case XIO_SESSION_REJECT_EVENT:
+		/* libxio never says it; the embedded engine does. */
+		cn->reject_reason = (uint32_t)ed->reason;
+		break;
 	case XIO_SESSION_CONNECTION_CLOSED_EVENT:
 	case XIO_SESSION_CONNECTION_DISCONNECTED_EVENT:
 	case XIO_SESSION_CONNECTION_REFUSED_EVENT:
@@ -523,6 +527,7 @@ static int on_session_event(struct xio_session *xs,
 			break;	/* an error is followed by 'closed' */
 		cn->down = 1;
 		e = push_conn(cn, XG_EV_CONN_DOWN, ed->reason);
+		e->index = cn->reject_reason;
 		if (ed->event == XIO_SESSION_CONNECTION_REFUSED_EVENT)
 			e->flags |= XG_REFUSED;
 		break;

@@ -41,7 +41,7 @@ type Event struct {
 	Kind      uint16
 	Flags     uint16
 	Status    int32
-	Index     uint32         // of the slot
+	Index     uint32         // of the slot; EvConnDown: the server's reason for a reject, 0 if unknown
 	Gen       uint32         // of the slot or the key
 	Key       unsafe.Pointer // control events
 	P         unsafe.Pointer // slot or session

@@ -100,6 +100,7 @@ struct xg_conn {
 	int			up;		/* established at least once */
 	int			down;		/* an ending event was seen */
 	int			torn;
+	uint32_t		reject_reason;	/* of the server, if it was told */
 	struct xg_addrs		addrs;
 
 	struct xg_tx		*tx;

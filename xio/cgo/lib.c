@@ -91,8 +91,9 @@ const char *xg_linkage(void)
 
 int xg_mem_alloc(uint64_t len, struct xio_reg_mem *m)
 {
-	errno = 0;
 	memset(m, 0, sizeof(*m));
+	if (len == 0)
+		return EINVAL;
 	if (xio_mem_alloc(len, m))
 		return ENOMEM;
 	return 0;

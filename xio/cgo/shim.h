@@ -55,7 +55,7 @@ struct xg_event {
 	uint16_t	kind;
 	uint16_t	flags;
 	int32_t		status;
-	uint32_t	index;		/* of the slot */
+	uint32_t	index;		/* of the slot; CONN_DOWN: reason of a reject */
 	uint32_t	gen;		/* generation of the slot or key */
 	void		*key;		/* go-pointer key of the object, control events */
 	void		*p;		/* slot or session */

@@ -41,8 +41,16 @@ func StartProgress(title string, total uint64, count func() uint64) *Progress {
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionSpinnerType(14),
 	)
+	_ = p.bar.RenderBlank() // its clock starts here
 	go p.run(interval, count)
 	return p
+}
+
+// Clear makes room for a line of output. Any goroutine.
+func (p *Progress) Clear() {
+	if p.bar != nil {
+		_ = p.bar.Clear()
+	}
 }
 
 func (p *Progress) run(interval time.Duration, count func() uint64) {
@@ -52,9 +60,9 @@ func (p *Progress) run(interval time.Duration, count func() uint64) {
 	for {
 		select {
 		case <-tick.C:
-			p.bar.Set64(int64(count())) // an error here is a bar not drawn
+			_ = p.bar.Set64(int64(count())) // an error here is a bar not drawn
 		case <-p.quit:
-			p.bar.Finish()
+			_ = p.bar.Finish()
 			return
 		}
 	}
