@@ -357,6 +357,11 @@ func (c *Connection) maybeFree() {
 	c.cg.Free()
 	cgo.Unref(c.key)
 	c.key = nil
+	for _, r := range c.reqs {
+		if r != nil {
+			r.dropBuffers() // of replies that ended with the connection
+		}
+	}
 	c.reqs = nil
 	if c.server != nil {
 		c.server.forget(c)

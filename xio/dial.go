@@ -3,7 +3,10 @@ package xio
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/accelio/accelio-go/xio/cgo"
@@ -129,7 +132,8 @@ type attempt struct {
 // tries dials, more than once if it must. libxio keeps the sockets of an ended
 // connection for the next one of the Context to the same target; when the peer
 // gives them up just then, the new session's request is lost and nobody is told.
-// So an attempt that may use such sockets gets only a part of the time.
+// So an attempt that may use such sockets gets only a part of the time, and the
+// next one spells the address differently, which libxio takes for another place.
 func (a *attempt) tries(ctx context.Context) (*Connection, error) {
 	reuse := false
 	if !cgo.Embedded && a.d.Context != nil {
@@ -139,16 +143,31 @@ func (a *attempt) tries(ctx context.Context) (*Connection, error) {
 		})
 	}
 	if deadline, ok := ctx.Deadline(); ok && reuse {
-		for _, part := range []time.Duration{8, 4, 2} {
-			try, cancel := context.WithTimeout(ctx, time.Until(deadline)/part)
-			c, err := a.dial(try)
+		for n, part := range []time.Duration{8, 4, 2} {
+			try := *a
+			try.target = respell(a.target, n)
+			ctx, cancel := context.WithTimeout(ctx, time.Until(deadline)/part)
+			c, err := try.dial(ctx)
 			cancel()
-			if err == nil || !errors.Is(err, ErrTimeout) || ctx.Err() != nil {
+			if err == nil || !errors.Is(err, ErrTimeout) {
 				return c, err
 			}
 		}
+		a.target = respell(a.target, 3)
 	}
 	return a.dial(ctx)
+}
+
+// respell writes the first n parts of the target's IPv4 address in hexadecimal.
+func respell(target string, n int) string {
+	scheme, rest, _ := strings.Cut(target, "://")
+	parts := strings.SplitN(rest, ".", 4)
+	for i := range min(n, len(parts)-1) {
+		if v, err := strconv.ParseUint(parts[i], 10, 8); err == nil {
+			parts[i] = fmt.Sprintf("%#x", v)
+		}
+	}
+	return scheme + "://" + strings.Join(parts, ".")
 }
 
 func (a *attempt) dial(ctx context.Context) (*Connection, error) {

@@ -184,6 +184,12 @@ func TestParseURI(t *testing.T) {
 	}
 }
 
+func TestRespell(t *testing.T) {
+	for n, want := range []string{"tcp://127.0.0.1:99/a.b", "tcp://0x7f.0.0.1:99/a.b", "tcp://0x7f.0x0.0.1:99/a.b", "tcp://0x7f.0x0.0x0.1:99/a.b", "tcp://0x7f.0x0.0x0.1:99/a.b"} {
+		assert.Equal(t, want, respell("tcp://127.0.0.1:99/a.b", n))
+	}
+}
+
 func TestResolve(t *testing.T) {
 	ctx := testContext(t)
 	for in, want := range map[string]string{"*": "0.0.0.0", "127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::ffff:10.1.2.3": "10.1.2.3"} {

@@ -246,12 +246,13 @@ func TestC(t *testing.T) {
 			if testing.Short() && i > 0 {
 				t.Skip("short: one compiler only")
 			}
-			flags := sanitizer(t, cc, "address,undefined")
-			t.Logf("%s %s", cc, strings.Join(flags, " "))
-			b := newBuilder(t, cc, flags)
+			b := engineBuilder(t, cc, "address,undefined")
+			t.Logf("%s %s", cc, strings.Join(b.flags, " "))
 			for _, p := range programs {
+				bin := b.link(t, p)
 				t.Run(p.name, func(t *testing.T) {
-					runProgram(t, b.link(t, p), p.args(t)...)
+					t.Parallel()
+					runProgram(t, bin, p.args(t)...)
 				})
 			}
 		})
@@ -260,11 +261,10 @@ func TestC(t *testing.T) {
 
 func TestCThreads(t *testing.T) {
 	cc := compilers(t)[0]
-	flags := sanitizer(t, cc, "thread")
-	if flags == nil {
-		t.Skipf("%s has no thread sanitizer", cc)
+	b := engineBuilder(t, cc, "thread")
+	if b == nil {
+		t.Skipf("SKIPPED: %s has no thread sanitizer", cc)
 	}
-	b := newBuilder(t, cc, flags)
 	for _, p := range programs {
 		if !p.threads {
 			continue
@@ -288,10 +288,7 @@ func TestEveryRoomIsStrict(t *testing.T) {
 			if testing.Short() && i > 0 {
 				t.Skip("short: one compiler only")
 			}
-			b := newBuilder(t, cc, []string{"-O2"})
-			for _, f := range files {
-				b.object(t, f)
-			}
+			newBuilder(t, cc, []string{"-O2"}).compileAll(t, files)
 			t.Logf("%s: %d files", cc, len(files))
 		})
 	}

@@ -96,10 +96,31 @@ static void detach(struct xg_conn *cn)
 	cn->session = NULL;
 }
 
+/*
+ * Records that Go has not looked at yet must not lead to a connection that is
+ * gone, or to another one that has its index by then. What they would tell is
+ * settled by the end of the connection.
+ */
+static void forget_records(struct xg_conn *cn)
+{
+	struct xg_ctx *c = cn->ctx;
+	uint32_t i;
+
+	for (i = 0; i < c->nev; i++) {
+		struct xg_event *e = &c->ev[i];
+
+		if (e->conn == cn &&
+		    (e->kind == XG_EV_RESPONSE || e->kind == XG_EV_ENDED ||
+		     e->kind == XG_EV_REQUEST || e->kind == XG_EV_REPLIED))
+			e->kind = XG_EV_NONE;
+	}
+}
+
 static void conn_drop(struct xg_conn *cn)
 {
 	struct xg_block *b;
 
+	forget_records(cn);
 	while ((b = cn->assigned)) {
 		cn->assigned = b->next;
 		xg_block_put(cn->ctx, b);

@@ -31,7 +31,8 @@ struct xg_server;
 struct xg_conn;
 
 enum xg_event_kind {
-	XG_EV_RESPONSE = 1,	/* slot p answered; data valid until the next turn, or release */
+	XG_EV_NONE,		/* nothing any more */
+	XG_EV_RESPONSE,		/* slot p answered; data valid until the next turn, or release */
 	XG_EV_ENDED,		/* slot p ended without response: status */
 	XG_EV_REQUEST,		/* request in receive slot p */
 	XG_EV_REPLIED,		/* reply of slot p completed: status */
