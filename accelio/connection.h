@@ -63,6 +63,7 @@ struct xio_connection {
 	uint16_t rx_rsp_sn;
 	unsigned int rx_held;		/* received and not released */
 	uint64_t rx_bytes;		/* their data */
+	unsigned int answers;		/* receipts and the like, not yet sent */
 	bool rx_any;
 	uint64_t rx_serial;		/* of the last request received */
 

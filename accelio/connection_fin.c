@@ -175,6 +175,7 @@ int xe_conn_on_keepalive_req(struct xio_connection *c, uint32_t peer_ltid)
 		return -ENOMEM;
 	t->conn = c;
 	t->type = XE_KA_RSP;
+	xe_task_count_answer(t);
 	t->peer_ltid = peer_ltid;
 	t->state = XE_TASK_QUEUED;
 	xe_list_add_tail(&c->ctl_queue, &t->link);

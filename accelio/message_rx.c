@@ -18,6 +18,7 @@
 #define DATA_ALIGN	64u	/* of each segment in library memory */
 #define INLINE_ALIGN	16u
 #define HELD_MAX	16384u	/* messages of one connection */
+#define ANSWERS_MAX	1024u	/* receipts and keepalive answers of one */
 
 /* ---- library memory ------------------------------------------------ */
 
@@ -269,10 +270,15 @@ static int check_request(struct xio_connection *c, const struct xe_frame *f)
  * Does the application hold so much that reading must wait for it? The next
  * message is always taken when it holds nothing.
  */
-static bool too_much(const struct xio_connection *c)
+static bool too_much(const struct xio_connection *c, bool app)
 {
 	const struct xio_context *ctx = c->ctx;
 
+	/* The peer asks, and does not read what it is told. */
+	if (c->answers >= ANSWERS_MAX)
+		return true;
+	if (!app)
+		return false;
 	return ctx->rx_tasks >= ctx->max_tasks || c->rx_held >= HELD_MAX ||
 	       c->rx_bytes > c->session->rcv_bytes;
 }
@@ -303,7 +309,7 @@ int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 	err = c ? check_request(c, f) : 0;
 	if (err)
 		return err;
-	if (app && c && too_much(c)) {
+	if (c && (app || f->type == XE_KA_REQ) && too_much(c, app)) {
 		n->ctx->rx_starved = true;
 		return -EAGAIN;
 	}

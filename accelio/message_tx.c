@@ -327,6 +327,7 @@ int xe_message_send_receipt(struct xio_connection *c, uint32_t type,
 		return -ENOMEM;
 	t->conn = c;
 	t->type = type;
+	xe_task_count_answer(t);
 	t->peer_ltid = peer_ltid;
 	t->serial = serial;
 	t->state = XE_TASK_QUEUED;

@@ -12,6 +12,8 @@
 #include "server.h"
 #include "session.h"
 
+#define SESSIONS_MAX	4096	/* of a peer on one link */
+
 static uint16_t u16(uint32_t n)
 {
 	return n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
@@ -262,6 +264,8 @@ int xe_session_on_setup_req(struct xe_nexus *n, uint32_t ltid,
 
 	if (err)
 		return err;
+	if (n->refs >= SESSIONS_MAX)
+		return -EPROTO;
 	s = xe_session_new(XIO_SESSION_SERVER, &server->ops,
 			   server->user_context, r.uri, r.uri_len, r.priv,
 			   r.priv_len);

@@ -9,7 +9,7 @@
 #define TASKS_KEEP	1024	/* idle tasks that a context keeps */
 #define MAGIC		0x7461736bu
 
-enum { COUNT_NONE, COUNT_TX, COUNT_RX };
+enum { COUNT_NONE, COUNT_TX, COUNT_RX, COUNT_ANSWER };
 
 static struct xe_task *task_new(struct xio_context *ctx)
 {
@@ -58,6 +58,12 @@ struct xe_task *xe_task_get(struct xio_context *ctx, bool received)
 struct xe_task *xe_task_get_control(struct xio_context *ctx)
 {
 	return task_new(ctx);
+}
+
+void xe_task_count_answer(struct xe_task *t)
+{
+	t->counted = COUNT_ANSWER;
+	t->conn->answers++;
 }
 
 void *xe_task_buf(struct xe_task *t, size_t n)
@@ -112,7 +118,9 @@ void xe_task_put(struct xe_task *t)
 		t->conn->rx_held--;
 		t->conn->rx_bytes -= t->rx_bytes;
 	}
-	if (t->ctx->rx_starved && t->counted == COUNT_RX)
+	if (t->conn && t->counted == COUNT_ANSWER)
+		t->conn->answers--;
+	if (t->ctx->rx_starved && t->counted >= COUNT_RX)
 		xe_nexus_resume_all(t->ctx);
 	t->conn = NULL;
 	t->omsg = NULL;

@@ -88,6 +88,8 @@ struct xe_task {
 struct xe_task *xe_task_get(struct xio_context *ctx, bool received);
 /* For control frames: not counted, fails only without memory. */
 struct xe_task *xe_task_get_control(struct xio_context *ctx);
+/* Counts t among the connection's unsent answers until it is freed. */
+void xe_task_count_answer(struct xe_task *t);
 /*
  * Frees a task: its slot, its memory, its place in a list. If the transport
  * is still receiving into it, the rest of the data is thrown away and the

@@ -65,7 +65,6 @@ type Connection struct {
 	upCh   chan struct{}
 	down   chan struct{} // closed when no request gets through any more
 	tornCh chan struct{} // closed when the library's teardown is over
-	gonec  chan struct{} // closed when the connection has been destroyed
 	err    atomic.Pointer[Error]
 	peer   netip.AddrPort
 	local  netip.AddrPort
@@ -92,7 +91,6 @@ func newConnection(ctx *Context, uri string) *Connection {
 		upCh:   make(chan struct{}),
 		down:   make(chan struct{}),
 		tornCh: make(chan struct{}),
-		gonec:  make(chan struct{}),
 	}
 }
 
@@ -366,7 +364,6 @@ func (c *Connection) maybeFree() {
 	if c.server != nil {
 		c.server.forget(c)
 	}
-	close(c.gonec)
 }
 
 // response: a request of ours was answered.

@@ -12,7 +12,7 @@ import (
 const (
 	MaxHeader     = cgo.MaxHeader   // Message.Header
 	MaxInlineData = cgo.InlineData  // data that travels together with the header
-	MaxMessage    = 64 << 20        // all data of a message
+	MaxMessage    = 64 << 20        // header and data of a message together
 	MaxSegments   = cgo.MaxSegments // Data, if there is any, and Buffers
 )
 

@@ -47,8 +47,8 @@ func (m *Message) check() (Code, string) {
 	if nseg > MaxSegments {
 		return ErrMsgInvalid, "more segments than MaxSegments"
 	}
-	if m.size() > MaxMessage {
-		return ErrMsgSize, "data above MaxMessage"
+	if m.size()+len(m.Header) > MaxMessage {
+		return ErrMsgSize, "header and data above MaxMessage"
 	}
 	if m.MaxResponse < 0 || m.MaxResponse > MaxMessage {
 		return ErrMsgInvalid, "MaxResponse out of range"

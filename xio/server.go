@@ -73,7 +73,6 @@ type Server struct {
 
 	accepted, rejected atomic.Uint64
 	once               sync.Once
-	torn               chan struct{} // the last session has ended
 
 	// Driver only.
 	cg      *cgo.Server
@@ -113,7 +112,7 @@ func (l *ListenConfig) Listen(uri string, h Handler) (*Server, error) {
 	bad := func(code Code, why string) error {
 		return &Error{Op: "listen", URI: uri, Code: code, Text: why}
 	}
-	s := &Server{cfg: *l, conns: map[*Connection]struct{}{}, torn: make(chan struct{})}
+	s := &Server{cfg: *l, conns: map[*Connection]struct{}{}}
 	cfg := &s.cfg
 	if h == nil {
 		return nil, bad(ErrMsgInvalid, "no handler")
@@ -273,7 +272,6 @@ func (s *Server) ended() {
 	s.key = nil
 	delete(s.ctx.servers, s)
 	s.disp.close()
-	close(s.torn)
 }
 
 // decide asks the policy about a session.

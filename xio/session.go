@@ -20,9 +20,8 @@ type Session struct {
 	conn *Connection
 
 	// Client side, driver only.
-	key  unsafe.Pointer
-	gen  uint32
-	done chan struct{} // closed when the library has forgotten the session
+	key unsafe.Pointer
+	gen uint32
 }
 
 // URI is, on a client, what was dialled; on a server, what the client asked
@@ -43,7 +42,6 @@ func (s *Session) Close() error { return s.conn.Close() }
 func (c *Context) newClientSession(s *Session) {
 	s.key = cgo.Save(s)
 	s.gen = c.next()
-	s.done = make(chan struct{})
 	c.sessions[s] = struct{}{}
 }
 
@@ -62,5 +60,4 @@ func (s *Session) ended() {
 	cgo.Unref(s.key)
 	s.key = nil
 	delete(s.ctx.sessions, s)
-	close(s.done)
 }
