@@ -143,7 +143,7 @@ func TestLocal(t *testing.T) {
 func TestServerEndsAfterRequests(t *testing.T) {
 	s := startServer(t, "-n", "5000")
 	f := runProgram(t, "xio_client", "-uri", s.uri)
-	oneLine(t, f, 1, "xio_client", "disconnected")
+	oneLine(t, f, 1, "xio_client", "closed")
 	end := s.end()
 	require.Zero(t, end.code, end.err)
 	require.Contains(t, end.out, "exit signaled")

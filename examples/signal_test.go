@@ -147,7 +147,7 @@ func TestServerDrains(t *testing.T) {
 			require.Zero(t, f.code, f.err)
 			require.Empty(t, f.err)
 			await(t, "the connection's end", c.Done())
-			require.ErrorIs(t, c.Err(), xio.ErrSessionDisconnected)
+			require.ErrorIs(t, c.Err(), xio.ErrSessionClosed)
 
 			lines := strings.Split(strings.TrimSpace(f.out), "\n")
 			require.Len(t, lines, 2, f.out)

@@ -108,7 +108,8 @@ func (c *Connection) State() State { return State(c.state.Load()) }
 func (c *Connection) Done() <-chan struct{} { return c.down }
 
 // Err is why the connection ended, nil while it stands. After a Close on this
-// side it matches ErrClosed.
+// side it matches ErrClosed, after a Close by the peer ErrSessionClosed, after
+// the loss of the peer ErrSessionDisconnected.
 func (c *Connection) Err() error {
 	if e := c.err.Load(); e != nil {
 		return e

@@ -548,6 +548,10 @@ static int on_session_event(struct xio_session *xs,
 			break;	/* an error is followed by 'closed' */
 		cn->down = 1;
 		e = push_conn(cn, XG_EV_CONN_DOWN, ed->reason);
+		/* The library gives a peer's good-bye the reason of its loss. */
+		if (ed->event == XIO_SESSION_CONNECTION_CLOSED_EVENT &&
+		    ed->reason == XIO_E_SESSION_DISCONNECTED)
+			e->status = XIO_E_SESSION_CLOSED;
 		e->index = cn->reject_reason;
 		if (ed->event == XIO_SESSION_CONNECTION_REFUSED_EVENT)
 			e->flags |= XG_REFUSED;
