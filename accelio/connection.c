@@ -27,6 +27,7 @@ static void init_lists(struct xio_connection *c)
 	struct xe_list *lists[] = {
 		&c->session_link, &c->ctx_link, &c->nexus_link, &c->ready_link,
 		&c->ctl_queue, &c->req_queue, &c->rsp_queue, &c->waiting,
+		&c->unsent,
 		&c->answering, &c->receiving, &c->held,
 	};
 	unsigned int i;
@@ -151,25 +152,27 @@ static void flush(struct xio_connection *c, struct xe_list *l)
 	}
 }
 
-void xe_conn_flush_queued(struct xio_connection *c)
+void xe_conn_drop_queued(struct xio_connection *c)
 {
 	struct xe_list *p, *tmp;
 
 	xe_list_for_each_safe(p, tmp, &c->req_queue) {
-		struct xe_task *t = xe_container_of(p, struct xe_task, link);
-		struct xio_msg *m = t->omsg;
-
-		if (!m)
+		if (!xe_container_of(p, struct xe_task, link)->omsg)
 			continue;
-		xe_task_put(t);
-		xe_message_error(c, m, XIO_E_MSG_FLUSHED,
-				 XIO_MSG_DIRECTION_OUT);
+		xe_list_del(p);
+		xe_list_add_tail(&c->unsent, p);
 	}
+}
+
+bool xe_conn_closed_by_peer(const struct xio_connection *c)
+{
+	return c->state == XE_CONN_CLOSE_WAIT || c->state == XE_CONN_LAST_ACK;
 }
 
 static void flush_all(struct xio_connection *c)
 {
 	flush(c, &c->waiting);
+	flush(c, &c->unsent);
 	flush(c, &c->ctl_queue);
 	flush(c, &c->req_queue);
 	flush(c, &c->answering);
@@ -371,7 +374,7 @@ int xio_connection_destroy(struct xio_connection *conn)
 void xe_conn_detach(struct xio_connection *c)
 {
 	struct xe_list *lists[] = {
-		&c->waiting, &c->ctl_queue, &c->req_queue, &c->answering,
+		&c->waiting, &c->unsent, &c->ctl_queue, &c->req_queue, &c->answering,
 		&c->rsp_queue, &c->receiving,
 	};
 	unsigned int i;

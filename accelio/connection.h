@@ -52,6 +52,7 @@ struct xio_connection {
 	struct xe_list req_queue;	/* requests, one-ways, then FIN_REQ */
 	struct xe_list rsp_queue;	/* responses, receipts, then FIN_RSP */
 	struct xe_list waiting;		/* sent, unanswered, in order */
+	struct xe_list unsent;		/* requests that the peer's close met */
 	struct xe_list answering;	/* answers with the transport */
 	struct xe_list receiving;
 	struct xe_list held;		/* with the application */
@@ -103,8 +104,10 @@ void xe_conn_close(struct xio_connection *c, int reason);
 void xe_conn_lost(struct xio_connection *c, int reason);
 /* The end is near: teardown follows from the loop. */
 void xe_conn_teardown(struct xio_connection *c);
-/* Takes what is not sent out of the request queue, with an error each. */
-void xe_conn_flush_queued(struct xio_connection *c);
+/* Takes what is not sent out of the request queue; it ends at teardown. */
+void xe_conn_drop_queued(struct xio_connection *c);
+/* Does an answer from the peer come too late to be delivered? */
+bool xe_conn_closed_by_peer(const struct xio_connection *c);
 
 /* Pushes one frame. 1: done, 0: nothing to send, -EAGAIN: link is full. */
 int xe_conn_xmit(struct xio_connection *c);

@@ -110,7 +110,7 @@ int xe_conn_on_fin_req(struct xio_connection *c, uint32_t peer_ltid)
 		c->reason = XIO_E_SESSION_DISCONNECTED;
 		xe_conn_event(c, XIO_SESSION_CONNECTION_CLOSED_EVENT,
 			      c->reason);
-		xe_conn_flush_queued(c);
+		xe_conn_drop_queued(c);
 	}
 	return 0;
 }

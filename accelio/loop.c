@@ -31,10 +31,15 @@ static void on_wake(struct xe_ev *ev, uint32_t events)
 	uint64_t n;
 
 	(void)events;
-	/* Clear first: a wake-up from now on writes to the eventfd again. */
-	atomic_store(&l->woken, false);
 	while (read(ev->fd, &n, sizeof(n)) < 0 && errno == EINTR)
 		;
+	/*
+	 * Not before: the read would take a wake-up that came in between, and
+	 * the next one would rely on it. One that comes before this line does
+	 * not write; what it is about was stored earlier and is looked at
+	 * after the handlers of this pass.
+	 */
+	atomic_store(&l->woken, false);
 }
 
 static void arm(struct xe_loop *l, int64_t deadline)

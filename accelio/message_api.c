@@ -12,22 +12,16 @@
 
 /* ---- validation (accelio-api 5.3) ----------------------------------- */
 
-static bool sgl_type_ok(const struct xio_vmsg *v)
-{
-	return v->sgl_type == XIO_SGL_TYPE_IOV ||
-	       v->sgl_type == XIO_SGL_TYPE_IOV_PTR;
-}
-
 static bool nents_ok(const struct xio_vmsg *v, int limit)
 {
 	uint32_t nr = vmsg_sglist_nents(v);
 	uint32_t max = v->data_tbl.max_nents;
 
-	if (!sgl_type_ok(v) || nr > max || max > (uint32_t)limit)
-		return false;
+	/* libxio does not look at max_nents of entries inside the message. */
 	if (v->sgl_type == XIO_SGL_TYPE_IOV)
-		return max <= XIO_IOVLEN;
-	return nr == 0 || v->pdata_iov.sglist;
+		return nr <= XIO_IOVLEN && nr <= (uint32_t)limit;
+	return v->sgl_type == XIO_SGL_TYPE_IOV_PTR && nr <= max &&
+	       max <= (uint32_t)limit && (nr == 0 || v->pdata_iov.sglist);
 }
 
 static bool out_ok(const struct xio_vmsg *v)

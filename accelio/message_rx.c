@@ -616,6 +616,15 @@ static int deliver_response(struct xe_task *t, bool last)
 	struct xio_msg *m = t->omsg;
 	bool final = t->rx_flags & XE_FL_LAST;
 
+	/*
+	 * After CLOSED every message comes back as flushed, in the order of
+	 * sending; answers that the peer's FIN_REQ has overtaken are dropped.
+	 */
+	if (xe_conn_closed_by_peer(c)) {
+		if (final)
+			xe_nexus_slot_put(t);
+		return 0;
+	}
 	if (t->rx_flags & XE_FL_RECEIPT) {
 		deliver_receipt(t, last && !final);
 		if (!final)

@@ -118,7 +118,7 @@ static void on_rejected(struct xio_session *s, struct xio_connection *c,
 	if (s->ops.on_session_event)
 		s->ops.on_session_event(s, &d, s->user_context);
 	xe_conn_close(c, XIO_E_SESSION_REJECTED);
-	xe_conn_flush_queued(c);
+	xe_conn_drop_queued(c);
 }
 
 int xe_session_on_setup_rsp(struct xio_connection *c, const uint8_t *p,
