@@ -1,0 +1,871 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ctest
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Hostile peers (accelio-wire 8): each costs itself its connection, while a
+// well-behaved one on the same server goes on and notices nothing.
+
+const (
+	ownBuf = 9216 // the engine's inline buffer size
+	uri    = "tcp://127.0.0.1:1"
+)
+
+// head is a frame with n bytes behind its headers.
+func head(typ uint32, n int) []byte {
+	b := make([]byte, prefixLen+n)
+	be.PutUint32(b, magic)
+	be.PutUint32(b[offType:], typ)
+	be.PutUint64(b[offLen:], uint64(len(b)-tlvLen))
+	b[offVersion] = 1
+	be.PutUint16(b[offHdrLen:], 40)
+	if isRequest(typ) {
+		b[offInOp], b[offReqOutOp] = 2, 2
+	} else {
+		b[offRspOutOp] = 2
+	}
+	return b
+}
+
+func put16(b []byte, off int, v uint16) []byte { be.PutUint16(b[off:], v); return b }
+func put32(b []byte, off int, v uint32) []byte { be.PutUint32(b[off:], v); return b }
+func put64(b []byte, off int, v uint64) []byte { be.PutUint64(b[off:], v); return b }
+func put8(b []byte, off int, v byte) []byte    { b[off] = v; return b }
+
+func nexusRequest() []byte {
+	b := make([]byte, 48)
+	put64(put32(put32(b, 0, magic), offType, nexusSetupReq), offLen, 32)
+	put64(put16(b, 16, 0x0100), 24, ownBuf)
+	return put32(put32(put32(b, 32, 4), 36, 4), 40, 256)
+}
+
+func nexusResponse() []byte {
+	b := make([]byte, 52)
+	put64(put32(put32(b, 0, magic), offType, nexusSetupRsp), offLen, 36)
+	put32(put16(put64(b, 28, ownBuf), 24, 0x0100), 16, 1)
+	return put32(put32(put32(b, 36, 4), 40, 4), 44, 256)
+}
+
+// setupRequest is a session setup payload with lengths of choice.
+func setupRequest(u, v int, text string) []byte {
+	b := make([]byte, 28, 28+len(text))
+	put64(put64(b, 4, 1<<26), 12, 1<<26)
+	put16(put16(b, 20, 1024), 22, 1024)
+	put16(put16(b, 24, uint16(u)), 26, uint16(v))
+	return append(b, text...)
+}
+
+func setupAccept(portals, private int, rest string) []byte {
+	b := make([]byte, 30, 30+len(rest))
+	put64(put64(put16(b, 4, 1), 6, 1<<26), 14, 1<<26)
+	put16(put16(b, 22, 1024), 24, 1024)
+	put16(put16(b, 26, uint16(portals)), 28, uint16(private))
+	return append(b, rest...)
+}
+
+// control is a control frame with a payload, for single stream.
+func control(typ uint32, payload []byte) []byte {
+	b := head(typ, len(payload))
+	copy(b[prefixLen:], payload)
+	return put16(b, offUlpHdr, uint16(len(payload)))
+}
+
+// request is a single-stream request with inline data.
+func request(data int) []byte {
+	b := head(msgReq, data)
+	put16(b, offAckSN, 0xffff)
+	return put64(put32(b, offLtid, 5), offUlpImm, uint64(data))
+}
+
+func numbered(b []byte, sn uint16, serial uint64) []byte {
+	return put64(put16(b, offSN, sn), offSerial, serial)
+}
+
+// rawPeer is a client of the engine's server made of sockets and bytes.
+type rawPeer struct {
+	t    *testing.T
+	port int
+	ctl  net.Conn
+	data net.Conn
+}
+
+func (r *rawPeer) socket() net.Conn {
+	r.t.Helper()
+	c, err := net.Dial("tcp4", "127.0.0.1:"+strconv.Itoa(r.port))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	c.SetDeadline(time.Now().Add(peerPatience))
+	r.t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// send may fail: the engine has every right to be gone.
+func send(c net.Conn, parts ...[]byte) {
+	for _, b := range parts {
+		if _, err := c.Write(b); err != nil {
+			return
+		}
+	}
+}
+
+func (r *rawPeer) must(c net.Conn, n int) []byte {
+	r.t.Helper()
+	b := make([]byte, n)
+	if _, err := io.ReadFull(c, b); err != nil {
+		r.t.Fatalf("reading %d bytes of the engine: %v", n, err)
+	}
+	return b
+}
+
+// frame reads a whole single-stream frame.
+func (r *rawPeer) frame(c net.Conn) []byte {
+	r.t.Helper()
+	b := r.must(c, tlvLen)
+	return append(b, r.must(c, int(be.Uint64(b[offLen:])))...)
+}
+
+// nexus opens a single-stream link up to the end of nexus setup.
+func (r *rawPeer) nexus() net.Conn {
+	r.t.Helper()
+	c := r.socket()
+	send(c, connectMessage(1, 0), nexusRequest())
+	if b := r.must(c, 52); be.Uint32(b[offType:]) != nexusSetupRsp || be.Uint32(b[20:]) != 0 {
+		r.t.Fatalf("nexus setup was answered with % x", b)
+	}
+	return c
+}
+
+// session opens a session on a new link; dst is its id.
+func (r *rawPeer) session() (c net.Conn, dst uint32) {
+	r.t.Helper()
+	c = r.nexus()
+	send(c, control(sessionSetupReq, setupRequest(len(uri), 0, uri)))
+	b := r.frame(c)
+	if be.Uint32(b[offType:]) != sessionSetupRsp || be.Uint16(b[prefixLen+4:]) != 1 {
+		r.t.Fatalf("session setup was answered with % x", b)
+	}
+	return c, be.Uint32(b[prefixLen:])
+}
+
+// closed waits for the engine to end a socket.
+func closed(t *testing.T, c net.Conn) {
+	t.Helper()
+	c.SetDeadline(time.Now().Add(8 * time.Second))
+	if n, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the engine keeps the connection (%d bytes)", n)
+	}
+}
+
+// attack is one thing that a client must not do. It returns sockets that the
+// engine has to close.
+type attack struct {
+	name string
+	run  func(r *rawPeer) []net.Conn
+}
+
+// onSocket sends bytes on a fresh socket.
+func onSocket(name string, parts ...[]byte) attack {
+	return attack{name, func(r *rawPeer) []net.Conn {
+		c := r.socket()
+		send(c, parts...)
+		return []net.Conn{c}
+	}}
+}
+
+// onLink sends bytes after nexus setup.
+func onLink(name string, parts ...[]byte) attack {
+	return attack{name, func(r *rawPeer) []net.Conn {
+		c := r.nexus()
+		send(c, parts...)
+		return []net.Conn{c}
+	}}
+}
+
+// onSession sends frames to an open session, which they name.
+func onSession(name string, frames ...[]byte) attack {
+	return attack{name, func(r *rawPeer) []net.Conn {
+		c, dst := r.session()
+		for _, f := range frames {
+			f = bytes.Clone(f)
+			if len(f) >= prefixLen {
+				put32(f, offDst, dst)
+			}
+			send(c, f)
+		}
+		return []net.Conn{c}
+	}}
+}
+
+func single(b []byte) [][]byte { return [][]byte{connectMessage(1, 0), b} }
+
+// entries is a request with in and out entries of these lengths.
+func entries(inOp, outOp byte, in []uint32, out []uint32) []byte {
+	b := head(msgReq, 16*(len(in)+len(out)))
+	b[offInOp], b[offReqOutOp] = inOp, outOp
+	put16(put16(b, offInNr, uint16(len(in))), offOutNr, uint16(len(out)))
+	for i, n := range append(slices.Clone(in), out...) {
+		put32(put64(b, prefixLen+16*i, 1), prefixLen+16*i+8, n)
+	}
+	return b
+}
+
+func attacks() []attack {
+	list := []attack{
+		onSocket("connect type 0", connectMessage(0, 0)),
+		onSocket("connect type 9", connectMessage(9, 7)),
+		onSocket("connect type 2^32-1", connectMessage(math.MaxUint32, 7)),
+		onSocket("control without second port", connectMessage(2, 0)),
+		onSocket("data without second port", connectMessage(3, 0)),
+		{"second port is its own", func(r *rawPeer) []net.Conn {
+			a, b := r.socket(), r.socket()
+			send(a, connectMessage(2, localPort(a)))
+			send(b, connectMessage(3, localPort(b)))
+			return []net.Conn{a, b}
+		}},
+
+		onSocket("nexus version", single(put16(nexusRequest(), 16, 0x0200))...),
+		onSocket("reconnect", single(put32(put16(nexusRequest(), 18, 1), 20, 1))...),
+		onSocket("buffer size 0", single(put64(nexusRequest(), 24, 0))...),
+		onSocket("buffer size 1023", single(put64(nexusRequest(), 24, 1023))...),
+		onSocket("no in entries", single(put32(nexusRequest(), 32, 0))...),
+		onSocket("257 in entries", single(put32(nexusRequest(), 32, 257))...),
+		onSocket("2^32-1 out entries", single(put32(nexusRequest(), 36, math.MaxUint32))...),
+		onSocket("nexus length 31", single(put64(nexusRequest(), offLen, 31))...),
+		onSocket("nexus length 33", single(put64(nexusRequest(), offLen, 33))...),
+		onSocket("nexus length 2^63", single(put64(nexusRequest(), offLen, 1<<63))...),
+		onSocket("no nexus setup", single(control(sessionSetupReq, setupRequest(len(uri), 0, uri)))...),
+		onSocket("a request first", single(request(8))...),
+		onSocket("setup response of a client", single(nexusResponse())...),
+		onSocket("HTTP", []byte("GET / HTTP/1.0\r\n\r\nand then some more of it\r\n")),
+		onLink("nexus setup twice", nexusRequest()),
+		onLink("setup response", nexusResponse()),
+
+		onLink("bad magic", put32(request(8), 0, magic+1)),
+		onLink("no magic", make([]byte, 200)),
+		onLink("type 0", head(0, 0)),
+		onLink("unknown type", head(0x8002, 0)),
+		onLink("type without direction", head(0x10, 0)),
+		onLink("length 0", put64(head(msgReq, 0), offLen, 0)),
+		onLink("length 79", put64(head(msgReq, 0), offLen, 79)),
+		onLink("length above the buffer", put64(head(msgReq, 0), offLen, ownBuf-tlvLen+1)),
+		onLink("length 2^31", put64(head(msgReq, 0), offLen, 1<<31)),
+		onLink("length 2^32+80", put64(head(msgReq, 0), offLen, 1<<32+80)),
+		onLink("length 2^63", put64(head(msgReq, 0), offLen, 1<<63)),
+		onLink("length 2^64-1", put64(head(msgReq, 0), offLen, math.MaxUint64)),
+
+		onLink("setup: URI beyond the end", control(sessionSetupReq, setupRequest(len(uri)+1, 0, uri))),
+		onLink("setup: URI of 65535", control(sessionSetupReq, setupRequest(65535, 0, uri))),
+		onLink("setup: data beyond the end", control(sessionSetupReq, setupRequest(len(uri), 1, uri))),
+		onLink("setup: bytes left over", control(sessionSetupReq, setupRequest(len(uri), 0, uri+"x"))),
+		onLink("setup: no URI", control(sessionSetupReq, setupRequest(0, 0, ""))),
+		onLink("setup: zero inside", control(sessionSetupReq, setupRequest(5, 0, "tc\x00p:"))),
+		onLink("setup: empty", control(sessionSetupReq, nil)),
+		onLink("setup: 27 bytes", control(sessionSetupReq, setupRequest(0, 0, "")[:27])),
+		onLink("setup: 3841 bytes", control(sessionSetupReq, setupRequest(3813, 0, strings.Repeat("u", 3813)))),
+		onLink("setup: header length", put16(control(sessionSetupReq, setupRequest(len(uri), 0, uri)), offUlpHdr, 20)),
+		onLink("setup response to a server", control(sessionSetupRsp, setupAccept(0, 0, ""))),
+
+		onSession("transport version", put8(request(8), offVersion, 2)),
+		onSession("header length 39", put16(request(8), offHdrLen, 39)),
+		onSession("header length 41", put16(request(8), offHdrLen, 41)),
+		onSession("header length 0", put16(request(8), offHdrLen, 0)),
+		onSession("length and header differ", put64(request(8), offUlpImm, 9)),
+		onSession("inline data 2^63", put64(request(8), offUlpImm, 1<<63)),
+		onSession("inline data 2^64-8", put64(request(8), offUlpImm, math.MaxUint64-7)),
+		onSession("header beyond the end", put16(request(8), offUlpHdr, 100)),
+		onSession("pad beyond the end", put16(request(8), offUlpPad, 65535)),
+		onSession("pad without data", put16(put64(request(8), offUlpImm, 0), offUlpPad, 8)),
+		onSession("out entries of an inline request", put16(put64(request(16), offUlpImm, 0), offOutNr, 1)),
+		onSession("out-of-line without entries", entries(2, 4, nil, nil)),
+		onSession("out-of-line with inline data", put64(entries(2, 4, nil, []uint32{9000}), offUlpImm, 8)),
+		onSession("empty out entry", entries(2, 4, nil, []uint32{9000, 0})),
+		onSession("five out entries", entries(2, 4, nil, []uint32{1, 1, 1, 1, 1})),
+		onSession("five in entries", entries(3, 2, []uint32{1, 1, 1, 1, 1}, nil)),
+		onSession("65535 out entries", put16(entries(2, 4, nil, []uint32{9000}), offOutNr, 65535)),
+		onSession("65535 in entries", put16(entries(3, 2, []uint32{9000}, nil), offInNr, 65535)),
+		onSession("more than a message may have", entries(2, 4, nil, []uint32{1 << 26, 1})),
+		onSession("16 GiB", entries(2, 4, nil, slices.Repeat([]uint32{math.MaxUint32}, 4))),
+
+		onSession("sequence gap", numbered(request(8), 1, 0)),
+		onSession("sequence repeated", numbered(request(8), 0, 1), numbered(request(8), 0, 2)),
+		onSession("serial repeated", numbered(request(8), 0, 1), numbered(request(8), 1, 1)),
+		onSession("serial goes back", numbered(request(8), 0, 9), numbered(request(8), 1, 8)),
+		onSession("response to nothing", put32(head(msgRsp, 0), offRtid, 0)),
+		onSession("response to 2^32-1", put32(head(msgRsp, 0), offRtid, math.MaxUint32)),
+		onSession("receipt of nothing", put32(put32(head(oneWayRsp, 0), offFlags, 0x800), offRtid, 7)),
+		onSession("keepalive answer to nothing", put32(head(kaRsp, 0), offRtid, 1)),
+		onSession("FIN_RSP to nothing", put32(head(finRsp, 0), offRtid, 1)),
+		onSession("FIN_REQ twice", head(finReq, 0), head(finReq, 0)),
+		onSession("a request after FIN_REQ", head(finReq, 0), request(8)),
+		onSession("cancel of nothing", control(0x804, make([]byte, 26))),
+		onSession("FIN_REQ with payload", control(finReq, make([]byte, 8))),
+	}
+	for _, op := range []byte{0, 1, 3, 5, 255} {
+		list = append(list, onSession(fmt.Sprintf("out op %d", op), put8(request(8), offReqOutOp, op)))
+	}
+	for _, op := range []byte{0, 1, 4, 5, 255} {
+		list = append(list, onSession(fmt.Sprintf("in op %d", op), put8(request(8), offInOp, op)))
+	}
+	return list
+}
+
+// tolerated is what a client may do without losing its connection: after it
+// a request is answered.
+var tolerated = []struct {
+	name   string
+	frames [][]byte
+	sn     uint16 // of the request after it
+}{
+	{name: "huge numbers in dead fields", frames: [][]byte{put16(put32(head(kaReq, 0), offFlags, 0xffffffff), 38, 0xffff)}},
+	{name: "request for another session", frames: [][]byte{put32(request(8), offDst, 0x7fffffff)}},
+	{name: "large request for another session", frames: [][]byte{
+		put32(entries(2, 4, nil, []uint32{100000}), offDst, 0x7fffffff), make([]byte, 100000)}},
+	{name: "hello for another session", frames: [][]byte{put32(head(0x202, 0), offDst, 0x7fffffff)}},
+	{name: "FIN_REQ for another session", frames: [][]byte{put32(head(finReq, 0), offDst, 0x7fffffff)}},
+	{name: "cancel", frames: [][]byte{control(0x802, append([]byte{0, 8, 0, 0, 0, 0, 0, 0, 0, 16}, make([]byte, 16)...))}},
+	{name: "credits", frames: [][]byte{head(ackReq, 0)}, sn: 1},
+}
+
+// hostileServer is a server under attack and its well-behaved client.
+type hostileServer struct {
+	t      *testing.T
+	server *enginePeer
+	good   *enginePeer
+	port   int
+}
+
+func startHostile(t *testing.T) *hostileServer {
+	t.Helper()
+	h := &hostileServer{t: t}
+	h.server = startPeer(t, "-s", "-e", "tcp://127.0.0.1:0")
+	h.port = h.server.port()
+	h.good = startPeer(t, "-e", fmt.Sprintf("tcp://127.0.0.1:%d", h.port))
+	h.good.waitFor("connection established")
+	return h
+}
+
+// exchange has the good client send and verify messages.
+func (h *hostileServer) exchange(n int) {
+	h.t.Helper()
+	h.good.command("echo " + strconv.Itoa(n))
+	for {
+		line := h.good.next()
+		if line == "echoed "+strconv.Itoa(n) {
+			return
+		}
+		h.good.fatal("the good connection noticed: %s", line)
+	}
+}
+
+// newcomer connects a fresh client, exchanges messages and leaves.
+func (h *hostileServer) newcomer() {
+	h.t.Helper()
+	p := startPeer(h.t, "-e", fmt.Sprintf("tcp://127.0.0.1:%d", h.port))
+	p.waitFor("connection established")
+	p.command("echo 10")
+	p.waitFor("echoed 10")
+	p.command("close")
+	p.wait()
+}
+
+// end closes the good client and the server: nothing may be left.
+func (h *hostileServer) end() {
+	h.t.Helper()
+	h.exchange(7)
+	h.newcomer()
+	h.good.command("close")
+	h.good.wait()
+	h.server.command("quit")
+	h.server.wait()
+}
+
+// cpu is the time that the server's process has used.
+func (h *hostileServer) cpu() time.Duration {
+	h.t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", h.server.cmd.Process.Pid))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	user, _ := strconv.Atoi(f[11])
+	sys, _ := strconv.Atoi(f[12])
+	return time.Duration(user+sys) * 10 * time.Millisecond
+}
+
+// checkIdle fails when the server works although nobody wants anything.
+func (h *hostileServer) checkIdle() {
+	h.t.Helper()
+	const span = 400 * time.Millisecond
+	before := h.cpu()
+	time.Sleep(span) // the length of the measurement, not a wait
+	if used := h.cpu() - before; used > span/4 {
+		h.t.Errorf("the idle server used %v of processor time in %v", used, span)
+	}
+}
+
+func TestHostileClients(t *testing.T) {
+	h := startHostile(t)
+	for _, a := range attacks() {
+		t.Run(a.name, func(t *testing.T) {
+			h.server.t, h.good.t, h.t = t, t, t
+			for _, c := range a.run(&rawPeer{t: t, port: h.port}) {
+				closed(t, c)
+			}
+			h.exchange(7)
+		})
+	}
+	for _, a := range tolerated {
+		t.Run("tolerated/"+a.name, func(t *testing.T) {
+			h.server.t, h.good.t, h.t = t, t, t
+			r := &rawPeer{t: t, port: h.port}
+			c, dst := r.session()
+			for _, f := range a.frames {
+				f = bytes.Clone(f)
+				if len(f) >= prefixLen && be.Uint32(f[offDst:]) == 0 {
+					put32(f, offDst, dst)
+				}
+				send(c, f)
+			}
+			send(c, numbered(put32(request(8), offDst, dst), a.sn, 1))
+			for {
+				b := r.frame(c)
+				if typ := be.Uint32(b[offType:]); typ == msgRsp {
+					if be.Uint32(b[offRtid:]) != 5 || be.Uint64(b[offUlpImm:]) != 8 {
+						t.Errorf("answer % x", b)
+					}
+					break
+				} else if typ != kaRsp {
+					t.Fatalf("frame of type %#x", typ)
+				}
+			}
+			h.exchange(7)
+		})
+	}
+	h.server.t, h.good.t, h.t = t, t, t
+	h.checkIdle()
+	h.end()
+}
+
+// TestBufferSizeIsCapped asks for the moon at nexus setup.
+func TestBufferSizeIsCapped(t *testing.T) {
+	h := startHostile(t)
+	for ask, want := range map[uint64]uint64{
+		1024: 1024, 9215: 9215, 9216: 9216, 9217: 9216, 1 << 31: 9216, 1 << 32: 9216, math.MaxUint64: 9216,
+	} {
+		r := &rawPeer{t: t, port: h.port}
+		c := r.socket()
+		send(c, connectMessage(1, 0), put64(nexusRequest(), 24, ask))
+		if got := be.Uint64(r.must(c, 52)[28:]); got != want {
+			t.Errorf("buffer size %d was answered with %d, not %d", ask, got, want)
+		}
+	}
+	h.end()
+}
+
+// conversationBytes is all that a client says in a short session.
+func conversationBytes() []byte {
+	return slices.Concat(connectMessage(1, 0), nexusRequest(),
+		control(sessionSetupReq, setupRequest(len(uri), 0, uri)),
+		request(30), numbered(put64(entries(2, 4, []uint32{1000}, []uint32{9000}), offSerial, 1), 1, 1),
+		make([]byte, 9000))
+}
+
+func TestHostileEndOfStream(t *testing.T) {
+	h := startHostile(t)
+	all := conversationBytes()
+	t.Run("single", func(t *testing.T) {
+		for n := 0; n < len(all); n++ {
+			if n > 560 {
+				n += 997
+			} else if n > 64 {
+				n += 4
+			}
+			r := &rawPeer{t: t, port: h.port}
+			c := r.socket()
+			send(c, all[:min(n, len(all))])
+			c.Close()
+		}
+	})
+	h.exchange(50)
+	t.Run("dual", func(t *testing.T) {
+		setup := setupRequest(len(uri), 0, uri)
+		for n := 0; n <= len(setup); n += 7 {
+			for _, first := range []bool{true, false} {
+				r := &rawPeer{t: t, port: h.port}
+				ctl, data := r.socket(), r.socket()
+				send(ctl, connectMessage(2, localPort(data)), nexusRequest())
+				send(data, connectMessage(3, localPort(ctl)))
+				r.must(ctl, 52)
+				f := put64(control(sessionSetupReq, setup)[:prefixLen], offLen, 80)
+				send(ctl, f)
+				send(data, setup[:n])
+				if first {
+					data.Close()
+					closed(t, ctl)
+				} else {
+					ctl.Close()
+					closed(t, data)
+				}
+			}
+			h.exchange(1)
+		}
+	})
+	t.Run("idle", func(t *testing.T) {
+		for _, first := range []bool{true, false} {
+			r := &rawPeer{t: t, port: h.port}
+			ctl, data := r.socket(), r.socket()
+			send(ctl, connectMessage(2, localPort(data)), nexusRequest())
+			send(data, connectMessage(3, localPort(ctl)))
+			r.must(ctl, 52)
+			if first {
+				data.Close()
+				closed(t, ctl)
+			} else {
+				ctl.Close()
+				closed(t, data)
+			}
+		}
+	})
+	h.end()
+}
+
+func TestHostileSilence(t *testing.T) {
+	h := startHostile(t)
+	r := &rawPeer{t: t, port: h.port}
+
+	// Halves whose mates never come, and some that only look like a pair.
+	for i := range 20 {
+		a, b := r.socket(), r.socket()
+		send(a, connectMessage(2, localPort(b)))
+		switch i % 4 {
+		case 0:
+			send(b, connectMessage(2, localPort(a)))
+		case 1:
+			send(b, connectMessage(3, localPort(a)-1))
+		case 2:
+			send(b, connectMessage(3, localPort(a))[:7])
+		case 3:
+			b.Close()
+		}
+	}
+	h.exchange(7)
+
+	// Sessions whose data never comes.
+	for range 5 {
+		c, dst := r.session()
+		send(c, put32(entries(2, 4, nil, []uint32{1 << 20}), offDst, dst), make([]byte, 1000))
+		c, dst = r.session()
+		send(c, put32(request(8000), offDst, dst)[:4000])
+		c = r.nexus()
+		send(c, control(sessionSetupReq, setupRequest(len(uri), 0, uri))[:100])
+	}
+	h.exchange(7)
+	h.checkIdle()
+
+	// A flood of sockets that say nothing, or half of something.
+	for i := range 2000 {
+		c := r.socket()
+		send(c, connectMessage(2, 7)[:i%8])
+		if i%400 == 0 {
+			h.exchange(7)
+		}
+	}
+	h.exchange(7)
+	h.checkIdle()
+	h.newcomer()
+	h.end()
+}
+
+// memory is the resident size of the server's process in bytes.
+func (h *hostileServer) memory() int {
+	h.t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", h.server.cmd.Process.Pid))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	pages, _ := strconv.Atoi(strings.Fields(string(b))[1])
+	return pages * os.Getpagesize()
+}
+
+// TestHostileFlood asks without reading the answers: the engine's memory
+// must not follow.
+func TestHostileFlood(t *testing.T) {
+	const flood, allowed = 32 << 20, 160 << 20
+	floods := []struct {
+		name  string
+		frame func(dst uint32, i int) []byte
+	}{
+		{"keepalive", func(dst uint32, _ int) []byte { return put32(head(kaReq, 0), offDst, dst) }},
+		{"receipts", func(dst uint32, i int) []byte {
+			return numbered(put32(put32(head(oneWayReq, 0), offDst, dst), offFlags, 1), uint16(i), uint64(i))
+		}},
+		{"sessions", func(uint32, int) []byte {
+			return control(sessionSetupReq, setupRequest(len(uri), 0, uri))
+		}},
+	}
+	for _, f := range floods {
+		t.Run(f.name, func(t *testing.T) {
+			h := startHostile(t)
+			h.exchange(7)
+			before := h.memory()
+			r := &rawPeer{t: t, port: h.port}
+			c, dst := r.session()
+			c.SetDeadline(time.Now().Add(3 * time.Second)) // or the engine stops reading
+			sent := 0
+			for i := 0; sent < flood; {
+				var batch []byte
+				for range 500 {
+					batch = append(batch, f.frame(dst, i)...)
+					i++
+				}
+				n, err := c.Write(batch)
+				sent += n
+				if err != nil {
+					break
+				}
+			}
+			h.exchange(7)
+			if grown := h.memory() - before; grown > allowed {
+				t.Errorf("the server's memory grew by %d MiB", grown>>20)
+			}
+			h.checkIdle()
+			if f.name == "keepalive" {
+				// All are answered to a peer that reads after all.
+				c.SetDeadline(time.Now().Add(peerPatience))
+				in := bufio.NewReaderSize(c, 1<<20)
+				b := make([]byte, prefixLen)
+				for i := range sent / prefixLen {
+					if _, err := io.ReadFull(in, b); err != nil || be.Uint32(b[offType:]) != kaRsp {
+						t.Fatalf("answer %d of %d: %v, % x", i, sent/prefixLen, err, b)
+					}
+				}
+			}
+			c.Close()
+			h.end()
+		})
+	}
+}
+
+// ---- the engine as client -------------------------------------------------
+
+// rawServer is the other end of an engine client with two requests under way,
+// single stream: the first offers 20000 bytes for its response.
+type rawServer struct {
+	rawPeer
+	engine *enginePeer
+	c      net.Conn
+	reqs   [][]byte
+	dst    uint32
+}
+
+// stage is how far a good server gets before it turns bad.
+type stage int
+
+const (
+	afterConnect stage = iota
+	afterNexus
+	afterSession
+)
+
+func startRawServer(t *testing.T, until stage) *rawServer {
+	t.Helper()
+	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	l.SetDeadline(time.Now().Add(peerPatience))
+	s := &rawServer{}
+	s.t = t
+	s.engine = startPeer(t, "-1", "-n", "2", "-d", "8", "-i", "20000", "tcp://"+l.Addr().String())
+	if s.c, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.c.Close() })
+	s.c.SetDeadline(time.Now().Add(peerPatience))
+	s.must(s.c, 8+48)
+	if until == afterConnect {
+		return s
+	}
+	send(s.c, nexusResponse())
+	setup := s.frame(s.c)
+	s.dst = be.Uint32(setup[prefixLen:])
+	s.reqs = append(s.reqs, setup)
+	if until == afterNexus {
+		return s
+	}
+	send(s.c, s.answer(0, control(sessionSetupRsp, setupAccept(0, 0, ""))))
+	s.reqs = append(s.reqs, s.frame(s.c), s.frame(s.c))
+	return s
+}
+
+// answer makes b an answer to the i-th request-type frame of the engine.
+func (s *rawServer) answer(i int, b []byte) []byte {
+	return put32(put32(bytes.Clone(b), offDst, s.dst), offRtid, be.Uint32(s.reqs[i][offLtid:]))
+}
+
+// final is a response with inline data.
+func final(data int) []byte {
+	b := put32(head(msgRsp, data), offFlags, 0x1000)
+	return put64(b, offUlpImm, uint64(data))
+}
+
+// written is an out-of-line response with these lengths, of which total says
+// the sum.
+func written(total uint64, lens ...uint32) []byte {
+	b := put32(head(msgRsp, 4*len(lens)), offFlags, 0x1000)
+	put16(put8(b, offRspOutOp, 3), offOutNr, uint16(len(lens)))
+	for i, n := range lens {
+		put32(b, prefixLen+4*i, n)
+	}
+	return put64(b, offUlpImm, total)
+}
+
+func TestHostileServers(t *testing.T) {
+	type bytesOf func(s *rawServer) [][]byte
+	plain := func(parts ...[]byte) bytesOf { return func(*rawServer) [][]byte { return parts } }
+	to := func(i int, parts ...[]byte) bytesOf {
+		return func(s *rawServer) [][]byte {
+			var out [][]byte
+			for _, p := range parts {
+				out = append(out, s.answer(i, p))
+			}
+			return out
+		}
+	}
+	accept := control(sessionSetupRsp, setupAccept(0, 0, ""))
+	attacks := []struct {
+		name  string
+		until stage
+		say   bytesOf
+	}{
+		{"garbage", afterConnect, plain([]byte("220 mail.example.com ESMTP Postfix, and more than a header\r\n"))},
+		{"nexus version", afterConnect, plain(put16(nexusResponse(), 24, 0x0101))},
+		{"nexus status", afterConnect, plain(put32(nexusResponse(), 20, 111))},
+		{"nexus status of a reconnect", afterConnect, plain(put16(put32(nexusResponse(), 20, 111), 26, 1))},
+		{"buffer size 0", afterConnect, plain(put64(nexusResponse(), 28, 0))},
+		{"buffer size 95", afterConnect, plain(put64(nexusResponse(), 28, 95))},
+		{"no entries", afterConnect, plain(put32(nexusResponse(), 36, 0))},
+		{"too many entries", afterConnect, plain(put32(nexusResponse(), 40, 257))},
+		{"setup request of a server", afterConnect, plain(nexusRequest())},
+		{"nexus length", afterConnect, plain(put64(nexusResponse(), offLen, 40))},
+
+		{"nexus setup twice", afterNexus, plain(nexusResponse())},
+		{"session setup of a server", afterNexus, plain(control(sessionSetupReq, setupRequest(len(uri), 0, uri)))},
+		{"session answer to nothing", afterNexus, plain(put32(bytes.Clone(accept), offRtid, 0x123456))},
+		{"unknown action", afterNexus, to(0, control(sessionSetupRsp, put16(setupAccept(0, 0, ""), 4, 9)))},
+		{"portals beyond the end", afterNexus, to(0, control(sessionSetupRsp, setupAccept(2, 0, "\x00\x03abc")))},
+		{"portal longer than the rest", afterNexus, to(0, control(sessionSetupRsp, setupAccept(1, 0, "\xff\xffabc")))},
+		{"65535 portals", afterNexus, to(0, control(sessionSetupRsp, setupAccept(65535, 0, "")))},
+		{"private data beyond the end", afterNexus, to(0, control(sessionSetupRsp, setupAccept(0, 9, "")))},
+		{"short payload", afterNexus, to(0, control(sessionSetupRsp, setupAccept(0, 0, "")[:29]))},
+		{"hello answer to a setup", afterNexus, to(0, head(0x204, 0))},
+		{"FIN_RSP to a setup", afterNexus, to(0, head(finRsp, 0))},
+		{"response to a setup", afterNexus, to(0, final(0))},
+		{"a request before the answer", afterNexus, plain(request(8))},
+
+		{"session answer twice", afterSession, to(0, accept)},
+		{"response to nothing", afterSession, plain(put32(final(0), offRtid, 0x123456))},
+		{"response to 2^32-1", afterSession, plain(put32(final(0), offRtid, math.MaxUint32))},
+		{"one-way receipt to a request", afterSession, to(1, put32(head(oneWayRsp, 0), offFlags, 0x800))},
+		{"keepalive answer to a request", afterSession, to(1, head(kaRsp, 0))},
+		{"neither receipt nor last", afterSession, to(1, put32(final(0), offFlags, 0))},
+		{"receipt that nobody wanted", afterSession, to(1, put32(final(0), offFlags, 0x800))},
+		{"both, unwanted", afterSession, to(1, put32(final(0), offFlags, 0x1800))},
+		{"answer twice", afterSession, to(1, final(8), put16(final(8), offSN, 1))},
+		{"sequence gap", afterSession, to(1, put16(final(8), offSN, 1))},
+		{"out op 4", afterSession, to(1, put8(final(8), offRspOutOp, 4))},
+		{"out op 0", afterSession, to(1, put8(final(8), offRspOutOp, 0))},
+		{"longer than offered", afterSession, to(1, written(20001, 20001))},
+		{"2^32-1 bytes", afterSession, to(1, written(math.MaxUint32, math.MaxUint32))},
+		{"more entries than offered", afterSession, to(1, written(20000, 10000, 10000))},
+		{"more entries than allowed", afterSession, to(1, written(6, 1, 1, 1, 1, 1, 1))},
+		{"65535 entries", afterSession, to(1, put16(written(100, 100), offOutNr, 65535))},
+		{"sum of the lengths", afterSession, to(1, written(101, 100))},
+		{"nothing out-of-line", afterSession, to(1, written(0, 0))},
+		{"inline data 2^63", afterSession, to(1, put64(final(8), offUlpImm, 1<<63))},
+		{"length above the buffer", afterSession, to(1, put64(final(8), offLen, ownBuf))},
+		{"FIN_RSP to nothing", afterSession, plain(put32(head(finRsp, 0), offRtid, 99))},
+	}
+	for _, a := range attacks {
+		t.Run(a.name, func(t *testing.T) {
+			s := startRawServer(t, a.until)
+			send(s.c, a.say(s)...)
+			closed(t, s.c)
+			s.checkEnd()
+			if first := s.engine.seen[0]; a.until == afterConnect && !strings.HasPrefix(first, "connection error") {
+				t.Errorf("the first event is %q", first)
+			}
+		})
+	}
+	t.Run("end of stream", func(t *testing.T) {
+		rsp := written(15000, 15000)
+		for _, n := range []int{0, 1, 15, 16, 17, 95, 96, 99, 100, 101, 10000, 15099} {
+			s := startRawServer(t, afterSession)
+			all := append(s.answer(1, rsp), make([]byte, 15000)...)
+			send(s.c, all[:n])
+			s.c.Close()
+			s.checkEnd()
+		}
+	})
+}
+
+// checkEnd expects each request to have ended once and the session to be
+// gone without a trace.
+func (s *rawServer) checkEnd() {
+	s.t.Helper()
+	seen := s.engine.wait()
+	ends, over, down := 0, 0, 0
+	for _, line := range seen {
+		switch {
+		case strings.HasPrefix(line, "error "), strings.HasPrefix(line, "received response"):
+			ends++
+		case strings.HasPrefix(line, "session teardown"):
+			over++
+		case strings.HasPrefix(line, "connection error"), strings.HasPrefix(line, "connection disconnected"),
+			strings.HasPrefix(line, "connection closed"):
+			down++
+		}
+	}
+	if ends != 2 || over != 1 || down != 1 {
+		s.t.Errorf("%d of 2 requests ended; events:\n  %s", ends, strings.Join(seen, "\n  "))
+	}
+}
+
+// TestServerBufferSizeIsCapped: a client never adopts more than its own size.
+func TestServerBufferSizeIsCapped(t *testing.T) {
+	s := startRawServer(t, afterConnect)
+	send(s.c, put64(nexusResponse(), 28, 1<<40))
+	setup := s.frame(s.c)
+	s.dst = be.Uint32(setup[prefixLen:])
+	s.reqs = append(s.reqs, setup)
+	send(s.c, s.answer(0, control(sessionSetupRsp, setupAccept(0, 0, ""))))
+	for i := range 2 {
+		b := s.frame(s.c)
+		if be.Uint32(b[offType:]) != msgReq || b[offInOp] != 3 {
+			t.Fatalf("request % x", b)
+		}
+		s.reqs = append(s.reqs, b)
+		send(s.c, put16(put64(s.answer(1+i, final(8)), offSerial, uint64(i)), offSN, uint16(i)))
+	}
+	s.engine.waitFor("received response")
+	s.engine.waitFor("received response")
+	s.c.Close()
+	s.engine.wait()
+}
