@@ -112,6 +112,7 @@ static atomic_bool stops_over;
 
 static void *stopper(void *arg)
 {
+	volatile int pause_;
 	int i;
 
 	(void)arg;
@@ -121,6 +122,10 @@ static void *stopper(void *arg)
 				return NULL;
 			sched_yield();
 		}
+		/* The second meets the loop on its way out or in again. */
+		xio_context_stop_loop(ctx);
+		for (pause_ = (i % 50) * 20; pause_ > 0; pause_--)
+			;
 		xio_context_stop_loop(ctx);
 	}
 }
