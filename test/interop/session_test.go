@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -295,6 +296,41 @@ func TestGoServerEarlyRequests(t *testing.T) {
 					p.tell("close")
 					require.Equal(t, uint64(40), p.end()["received"])
 				}
+			})
+		}
+	})
+}
+
+// The same with a client that finds the acceptance and the requests at once,
+// because it slept meanwhile: in dual stream it can see a request before the
+// rest of the acceptance.
+func TestGoServerRequestsToSleeper(t *testing.T) {
+	forEachPeer(t, func(t *testing.T, k peerKind) {
+		for _, stream := range []string{"dual", "single"} {
+			t.Run(stream, func(t *testing.T) {
+				leakCheck(t)
+				asked, verdict := make(chan struct{}, 1), make(chan error)
+				connected := make(chan *xio.Connection, 1)
+				s := listen(t, xio.ListenConfig{
+					Accept:    func(*xio.SessionRequest) error { asked <- struct{}{}; return <-verdict },
+					OnConnect: func(c *xio.Connection) { connected <- c },
+				}, newService(plain))
+				p := k.start(t, "client", port(s.URI()), plain.args(), "count=1", streamArg(stream))
+				await(t, "the request for a session", asked)
+				require.NoError(t, p.cmd.Process.Signal(syscall.SIGSTOP))
+				verdict <- nil
+				c := await(t, "the connection", connected)
+				ctx, results := testContext(t), make(chan error, 1)
+				go func() { results <- plain.run(ctx, c, 40, 8) }()
+				for end := time.Now().Add(patience); c.Stats().Sent < 8 && time.Now().Before(end); {
+					time.Sleep(time.Millisecond)
+				}
+				require.Equal(t, uint64(8), c.Stats().Sent)
+				require.NoError(t, p.cmd.Process.Signal(syscall.SIGCONT))
+				require.NoError(t, await(t, "the calls", results))
+				p.expect("all-ended")
+				require.NoError(t, c.Close())
+				require.Equal(t, uint64(40), p.end()["received"])
 			})
 		}
 	})
