@@ -26,11 +26,11 @@ COPY . .
 
 ARG ACCELIO_PREFIX=
 RUN set -eu; \
-    mkdir -p /out/bin /out/root; \
+    mkdir -p /out/bin /out/rootfs; \
     if [ -n "$ACCELIO_PREFIX" ]; then \
-        mkdir -p "$ACCELIO_PREFIX" "/out/root$ACCELIO_PREFIX/lib"; \
+        mkdir -p "$ACCELIO_PREFIX" "/out/rootfs$ACCELIO_PREFIX/lib"; \
         cp -a accelio-prefix/. "$ACCELIO_PREFIX/"; \
-        cp -a "$ACCELIO_PREFIX"/lib/libxio.so* "/out/root$ACCELIO_PREFIX/lib/"; \
+        cp -a "$ACCELIO_PREFIX"/lib/libxio.so* "/out/rootfs$ACCELIO_PREFIX/lib/"; \
         export ACCELIO_PREFIX; \
         ./scripts/build-accelio.sh --check; \
         export CGO_CFLAGS="-I$ACCELIO_PREFIX/include"; \
@@ -45,7 +45,7 @@ RUN set -eu; \
 
 FROM debian:${DEBIAN}-slim
 RUN useradd --system --no-create-home --uid 10001 xio
-COPY --from=build /out/root/ /
+COPY --from=build /out/rootfs/ /
 COPY --from=build /out/bin/ /usr/local/bin/
 COPY LICENSE /usr/share/doc/accelio-go/LICENSE
 USER xio

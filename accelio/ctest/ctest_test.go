@@ -263,7 +263,7 @@ func TestCThreads(t *testing.T) {
 	cc := compilers(t)[0]
 	b := engineBuilder(t, cc, "thread")
 	if b == nil {
-		t.Skipf("SKIPPED: %s has no thread sanitizer", cc)
+		missing(t, "%s has no thread sanitizer", cc)
 	}
 	for _, p := range programs {
 		if !p.threads {
@@ -307,6 +307,16 @@ func fuzzSeconds(t *testing.T) int {
 	return n
 }
 
+// missing skips a test for want of a tool; in CI, which installs its tools, that
+// is a failure.
+func missing(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf("SKIPPED: "+format, args...)
+}
+
 // TestFuzzFrame runs the fuzz target of the wire format for a short time,
 // seeded with every frame of the golden captures.
 func TestFuzzFrame(t *testing.T) {
@@ -315,11 +325,11 @@ func TestFuzzFrame(t *testing.T) {
 	}
 	cc, err := exec.LookPath("clang")
 	if err != nil {
-		t.Skip("SKIPPED: fuzzing needs clang, and there is none")
+		missing(t, "fuzzing needs clang, and there is none")
 	}
 	const flag = "-fsanitize=fuzzer,address,undefined"
 	if !works(t, cc, flag) {
-		t.Skipf("SKIPPED: %s comes without libFuzzer on %s", cc, runtime.GOARCH)
+		missing(t, "%s comes without libFuzzer on %s", cc, runtime.GOARCH)
 	}
 
 	seeds, corpus := t.TempDir(), t.TempDir()

@@ -24,6 +24,7 @@ import (
 var enginePrograms = []program{
 	{name: "test_engine_events", helpers: []string{"engine.c"}},
 	{name: "test_engine_messages", helpers: []string{"engine.c"}},
+	{name: "test_engine_wrong", helpers: []string{"engine.c"}},
 	{name: "test_engine_loop", helpers: []string{"engine.c"}, threads: true},
 	{name: "test_engine_alloc", helpers: []string{"engine.c"}},
 }
@@ -164,7 +165,7 @@ func TestEngineThreads(t *testing.T) {
 	cc := compilers(t)[0]
 	b := engineBuilder(t, cc, "thread")
 	if b == nil {
-		t.Skipf("SKIPPED: %s has no thread sanitizer", cc)
+		missing(t, "%s has no thread sanitizer", cc)
 	}
 	for _, p := range enginePrograms {
 		if !p.threads {
