@@ -16,9 +16,11 @@
 #include "message.h"
 #include "option.h"
 #include "registry.h"
+#include "server.h"
 #include "session.h"
 
 static void on_teardown(struct xe_work *w);
+static void on_start(struct xe_work *w);
 static void on_setup(struct xe_work *w);
 static void on_disconnect(struct xe_work *w);
 
@@ -38,7 +40,6 @@ static void init_lists(struct xio_connection *c)
 
 struct xio_connection *xe_conn_new(struct xio_session *s,
 				   struct xio_context *ctx,
-				   struct xe_nexus *n,
 				   const struct xio_session_ops *ops,
 				   void *user_context)
 {
@@ -53,21 +54,25 @@ struct xio_connection *xe_conn_new(struct xio_session *s,
 	init_lists(c);
 	c->session = s;
 	c->ctx = ctx;
-	c->nexus = n;
 	c->ops = ops;
 	c->user_context = user_context;
+	xe_work_init(&c->start, on_start);
 	xe_work_init(&c->setup, on_setup);
 	xe_work_init(&c->disconnect, on_disconnect);
 	xe_work_init(&c->teardown, on_teardown);
 	xe_conn_timers_init(c);
-	xe_list_add_tail(&s->connections, &c->session_link);
 	xe_list_add_tail(&ctx->connections, &c->ctx_link);
+	return c;
+}
+
+void xe_conn_attach(struct xio_connection *c, struct xe_nexus *n)
+{
+	c->nexus = n;
 	xe_list_add_tail(&n->connections, &c->nexus_link);
 	if (n->l) {
 		c->peer = *xe_link_peer(n->l);
 		c->local = *xe_link_local(n->l);
 	}
-	return c;
 }
 
 void xe_conn_event(struct xio_connection *c, enum xio_session_event ev,
@@ -81,7 +86,7 @@ void xe_conn_event(struct xio_connection *c, enum xio_session_event ev,
 	};
 	struct xio_session *s = c->session;
 
-	if (s->ops.on_session_event)
+	if (!c->silent && s->ops.on_session_event)
 		s->ops.on_session_event(s, &d, s->user_context);
 }
 
@@ -89,7 +94,8 @@ bool xe_conn_shut(const struct xio_connection *c)
 {
 	return atomic_load_explicit(&c->disconnecting, memory_order_relaxed) ||
 	       (c->state != XE_CONN_ONLINE && c->state != XE_CONN_INIT) ||
-	       c->session->state >= XE_SESSION_REJECTED;
+	       c->setup_only ||
+	       xe_session_state(c->session) >= XE_SESSION_REDIRECTED;
 }
 
 /* ---- queues ---------------------------------------------------------- */
@@ -111,6 +117,34 @@ int xe_conn_send_control(struct xio_connection *c, uint32_t type,
 	t->type = type;
 	t->state = XE_TASK_QUEUED;
 	xe_list_add_tail(queue, &t->link);
+	xe_conn_ready(c);
+	return 0;
+}
+
+int xe_conn_send_payload(struct xio_connection *c, uint32_t type,
+			 uint32_t rtid, const void *buf, int len)
+{
+	struct xe_task *t;
+	void *b;
+
+	if (len < 0)
+		return len;
+	t = xe_task_get_control(c->ctx);
+	if (!t)
+		return -ENOMEM;
+	b = xe_task_buf(t, (size_t)len);
+	if (!b) {
+		xe_task_put(t);
+		return -ENOMEM;
+	}
+	memcpy(b, buf, (size_t)len);
+	t->conn = c;
+	t->type = type;
+	t->peer_ltid = rtid;
+	t->hdr = b;
+	t->hdr_len = (uint32_t)len;
+	t->state = XE_TASK_QUEUED;
+	xe_list_add_tail(&c->ctl_queue, &t->link);
 	xe_conn_ready(c);
 	return 0;
 }
@@ -193,6 +227,11 @@ void xe_conn_nexus_up(struct xio_connection *c)
 		xe_link_fail(c->nexus->l, -err);
 }
 
+static void on_start(struct xe_work *w)
+{
+	xe_session_start(xe_container_of(w, struct xio_connection, start));
+}
+
 static void on_setup(struct xe_work *w)
 {
 	xe_conn_nexus_up(xe_container_of(w, struct xio_connection, setup));
@@ -200,6 +239,7 @@ static void on_setup(struct xe_work *w)
 
 void xe_conn_online(struct xio_connection *c)
 {
+	xe_timer_cancel(&c->answer_timer);
 	c->open = true;
 	c->state = XE_CONN_ONLINE;
 	xe_conn_keepalive_start(c, xe_opt.keepalive.time);
@@ -210,7 +250,7 @@ void xe_conn_online(struct xio_connection *c)
 
 void xe_conn_teardown(struct xio_connection *c)
 {
-	xe_timer_cancel(&c->fin_timer);
+	xe_timer_cancel(&c->answer_timer);
 	xe_timer_cancel(&c->ka_timer);
 	xe_work_cancel(&c->setup);
 	c->open = false;
@@ -236,6 +276,10 @@ static void on_teardown(struct xe_work *w)
 	flush_all(c);
 	leave_nexus(c);
 	c->state = XE_CONN_DEAD;
+	if (c->silent) {
+		xe_conn_free(c);
+		return;
+	}
 	/* The application may destroy c in here. */
 	xe_conn_event(c, XIO_SESSION_CONNECTION_TEARDOWN_EVENT, c->reason);
 }
@@ -252,6 +296,12 @@ void xe_conn_lost(struct xio_connection *c, int reason)
 {
 	enum xe_conn_state was = c->state;
 
+	if (was == XE_CONN_INIT && xe_session_retry(c, reason)) {
+		flush(c, &c->waiting);
+		flush(c, &c->ctl_queue);
+		leave_nexus(c);
+		return;
+	}
 	c->state = XE_CONN_DISCONNECTED;
 	c->open = false;
 	if (c->timed_out) {
@@ -261,6 +311,9 @@ void xe_conn_lost(struct xio_connection *c, int reason)
 		if (was == XE_CONN_ONLINE)
 			xe_conn_event(c, XIO_SESSION_CONNECTION_CLOSED_EVENT,
 				      XIO_E_TIMEOUT);
+	} else if (was == XE_CONN_INIT && reason == XIO_E_SESSION_REJECTED) {
+		c->reason = XIO_E_SESSION_REJECTED;
+		xe_conn_event(c, XIO_SESSION_CONNECTION_CLOSED_EVENT, reason);
 	} else if (was == XE_CONN_INIT) {
 		c->reason = (enum xio_status)connect_reason(reason);
 		xe_conn_event(c, reason == ECONNREFUSED ?
@@ -283,9 +336,9 @@ static void on_disconnect(struct xe_work *w)
 	struct xio_connection *c = xe_container_of(w, struct xio_connection,
 						   disconnect);
 
-	/* Before ONLINE it is remembered: see session_setup.c. */
+	/* Before ONLINE it is remembered: see session_client.c. */
 	if (c->state == XE_CONN_ONLINE && c->open)
-		xe_conn_close(c, XIO_E_SESSION_CLOSED);
+		xe_conn_close(c, XIO_E_SESSION_CLOSED, XIO_E_SESSION_CLOSED);
 }
 
 int xio_disconnect(struct xio_connection *conn)
@@ -322,15 +375,24 @@ static void drop_held(struct xio_connection *c)
 
 void xe_conn_free(struct xio_connection *c)
 {
+	struct xio_context *ctx = c->ctx;
+	struct xio_session *s = c->session;
+
 	xe_registry_del(XE_HANDLE_CONNECTION, c);
-	if (c->session->lead == c)
-		c->session->lead = NULL;
-	xe_list_del(&c->session_link);
-	if (c->ctx) {
+	if (ctx)
 		drop_held(c);
-		xe_loop_unpost(&c->ctx->loop, &c->disconnect);
+	/* From here on nobody posts its start. */
+	xe_session_leave(c, ctx);
+	if (ctx) {
+		xe_loop_unpost(&ctx->loop, &c->start);
+		xe_loop_unpost(&ctx->loop, &c->disconnect);
 		xe_list_del(&c->ctx_link);
 	}
+	if (c->server)
+		xe_server_put(c->server);
+	if (c->holds_session)
+		xe_session_drop(s);
+	xe_free(c->out_addr);
 	xe_free(c);
 }
 
@@ -340,7 +402,7 @@ static void abort_connect(struct xio_connection *c)
 	struct xe_nexus *n = c->nexus;
 
 	c->state = XE_CONN_DEAD;
-	xe_timer_cancel(&c->fin_timer);
+	xe_timer_cancel(&c->answer_timer);
 	xe_timer_cancel(&c->ka_timer);
 	xe_work_cancel(&c->setup);
 	flush_all(c);
@@ -351,23 +413,15 @@ static void abort_connect(struct xio_connection *c)
 
 int xio_connection_destroy(struct xio_connection *conn)
 {
-	struct xio_session *s;
-	struct xio_context *ctx;
-
 	if (!conn)
 		return xe_fail(EINVAL);
 	if (!xe_registry_has(XE_HANDLE_CONNECTION, conn))
 		return xe_fail(XIO_E_USER_OBJ_NOT_FOUND);
 	if (conn->state != XE_CONN_INIT && conn->state != XE_CONN_DEAD)
 		return xe_fail(EPERM);
-	s = conn->session;
-	ctx = conn->ctx;
 	if (conn->state == XE_CONN_INIT)
 		abort_connect(conn);
-	s->reason = conn->reason;
 	xe_conn_free(conn);
-	if (xe_list_empty(&s->connections) && ctx)
-		xe_session_teardown(s, ctx);
 	return 0;
 }
 
@@ -377,20 +431,71 @@ void xe_conn_detach(struct xio_connection *c)
 		&c->waiting, &c->unsent, &c->ctl_queue, &c->req_queue, &c->answering,
 		&c->rsp_queue, &c->receiving,
 	};
+	struct xio_context *ctx = c->ctx;
 	unsigned int i;
 
 	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		while (!xe_list_empty(lists[i]))
 			xe_task_put(first(lists[i]));
 	drop_held(c);
-	xe_timer_cancel(&c->fin_timer);
+	xe_timer_cancel(&c->answer_timer);
 	xe_timer_cancel(&c->ka_timer);
 	xe_work_cancel(&c->setup);
 	xe_work_cancel(&c->teardown);
-	xe_loop_unpost(&c->ctx->loop, &c->disconnect);
 	leave_nexus(c);
-	xe_list_del(&c->ctx_link);
 	c->state = XE_CONN_DEAD;
 	c->open = false;
-	c->ctx = NULL;
+	if (c->silent) {
+		xe_conn_free(c);
+		return;
+	}
+	xe_session_forsake(c);
+	xe_loop_unpost(&ctx->loop, &c->start);
+	xe_loop_unpost(&ctx->loop, &c->disconnect);
+	xe_list_del(&c->ctx_link);
+	if (c->server)
+		xe_server_put(c->server);
+	c->server = NULL;
+	c->ops = &c->session->ops;
+}
+
+/* The tasks of a list go with another connection. */
+static void hand_over(struct xio_connection *to, struct xe_list *queue,
+		      struct xe_list *from)
+{
+	struct xe_list *p;
+
+	xe_list_for_each(p, from)
+		xe_container_of(p, struct xe_task, link)->conn = to;
+	xe_list_splice_tail(queue, from);
+}
+
+int xe_conn_leave_link(struct xio_connection *c)
+{
+	struct xio_connection *rest = xe_conn_new(c->session, c->ctx, c->ops,
+						  NULL);
+
+	if (!rest)
+		return -ENOMEM;
+	rest->silent = true;
+	rest->setup_only = true;
+	rest->holds_session = true;
+	xe_session_hold(c->session);
+	rest->peer_session_id = c->peer_session_id;
+	rest->disconnect_secs = c->disconnect_secs;
+	xe_conn_attach(rest, c->nexus);
+	/* Only control frames: the session is not open yet. */
+	hand_over(rest, &rest->ctl_queue, &c->ctl_queue);
+	hand_over(rest, &rest->waiting, &c->waiting);
+	hand_over(rest, &rest->answering, &c->answering);
+	hand_over(rest, &rest->receiving, &c->receiving);
+	rest->answers = c->answers;
+	c->answers = 0;
+	xe_list_del(&c->nexus_link);
+	xe_list_del(&c->ready_link);
+	c->nexus = NULL;
+	c->peer_session_id = 0;
+	xe_conn_online(rest);
+	xe_conn_close(rest, XIO_E_SESSION_CLOSED, XIO_E_SESSION_CLOSED);
+	return 0;
 }

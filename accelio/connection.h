@@ -30,7 +30,8 @@ enum xe_conn_state {
 struct xio_connection {
 	struct xio_session *session;
 	struct xio_context *ctx;	/* NULL when that was destroyed */
-	struct xe_nexus *nexus;		/* NULL from teardown on */
+	struct xe_nexus *nexus;		/* NULL before start, from teardown on */
+	struct xio_server *server;	/* that ops belongs to, or NULL */
 	struct xe_list session_link;
 	struct xe_list ctx_link;
 	struct xe_list nexus_link;
@@ -39,13 +40,21 @@ struct xio_connection {
 	void *user_context;
 	enum xe_conn_state state;
 	enum xio_status reason;		/* of teardown */
+	uint32_t peer_session_id;
 	bool lead;
-	bool open;			/* application frames may go out */
+	bool hello;			/* joins a session that is open */
+	bool setup_only;		/* no application frame either way */
+	bool silent;			/* the application does not know of it */
+	bool holds_session;		/* and lets go of it at its end */
+	bool open;			/* frames may go out */
 	bool fin_seen;			/* the peer's FIN_REQ came */
 	bool timed_out;			/* keepalive gave up */
 	atomic_bool disconnecting;	/* xio_disconnect was called */
 	uint16_t disconnect_secs;
-	uint8_t tos;
+	int tos;			/* -1: the system's */
+	uint32_t conn_idx;
+	char *out_addr;
+	int start_error;		/* why it need not even try */
 
 	/* struct xe_task */
 	struct xe_list ctl_queue;	/* setup and keepalive, before all else */
@@ -68,10 +77,11 @@ struct xio_connection {
 	bool rx_any;
 	uint64_t rx_serial;		/* of the last request received */
 
+	struct xe_work start;		/* posted, any thread */
 	struct xe_work setup;		/* nexus is up already */
 	struct xe_work disconnect;	/* posted, any thread */
 	struct xe_work teardown;
-	struct xe_timer fin_timer;
+	struct xe_timer answer_timer;	/* to hello, or of the close handshake */
 	struct xe_timer ka_timer;
 	bool ka_out;			/* a probe is unanswered */
 
@@ -79,11 +89,13 @@ struct xio_connection {
 	struct sockaddr_storage local;
 };
 
+/* In no session list yet, and without a nexus. */
 struct xio_connection *xe_conn_new(struct xio_session *s,
 				   struct xio_context *ctx,
-				   struct xe_nexus *n,
 				   const struct xio_session_ops *ops,
 				   void *user_context);
+/* Puts c on n, whose reference it takes over. */
+void xe_conn_attach(struct xio_connection *c, struct xe_nexus *n);
 
 /* Hands an event of the connection to the session's application. */
 void xe_conn_event(struct xio_connection *c, enum xio_session_event ev,
@@ -92,14 +104,25 @@ void xe_conn_event(struct xio_connection *c, enum xio_session_event ev,
 /* Queues a control frame without payload. */
 int xe_conn_send_control(struct xio_connection *c, uint32_t type,
 			 struct xe_list *queue);
+/* Queues one with a payload before all else. len < 0 is returned as it is. */
+int xe_conn_send_payload(struct xio_connection *c, uint32_t type,
+			 uint32_t rtid, const void *buf, int len);
 void xe_conn_ready(struct xio_connection *c);
 
 /* The nexus is up: a client's connection opens its session. */
 void xe_conn_nexus_up(struct xio_connection *c);
 /* The session is open: queued messages go out. */
 void xe_conn_online(struct xio_connection *c);
-/* Starts the close handshake from ONLINE; the CLOSED event says why. */
-void xe_conn_close(struct xio_connection *c, int reason);
+/*
+ * Starts the close handshake from ONLINE. The reasons of the CLOSED event
+ * and of teardown.
+ */
+void xe_conn_close(struct xio_connection *c, int reason, int at_teardown);
+/*
+ * Client: the link of c closes without c, which may start again on another.
+ * 0 or -ENOMEM.
+ */
+int xe_conn_leave_link(struct xio_connection *c);
 /* The link is lost: errno value, 0 for end of stream. */
 void xe_conn_lost(struct xio_connection *c, int reason);
 /* The end is near: teardown follows from the loop. */
@@ -121,6 +144,8 @@ void xe_conn_on_keepalive_rsp(struct xio_connection *c);
 void xe_conn_fin_rsp_sent(struct xio_connection *c);
 void xe_conn_timers_init(struct xio_connection *c);
 void xe_conn_keepalive_start(struct xio_connection *c, int64_t secs);
+/* The peer has as long to answer a hello as for nexus setup. */
+void xe_conn_hello_timer(struct xio_connection *c);
 
 /* The context goes: the connection stays as an empty shell. */
 void xe_conn_detach(struct xio_connection *c);

@@ -8,7 +8,6 @@
 #include "connection.h"
 #include "registry.h"
 #include "session.h"
-#include "uri.h"
 
 static struct xio_connection *fail(int err)
 {
@@ -20,8 +19,6 @@ struct xio_connection *xio_connect(struct xio_connection_params *cparams)
 {
 	struct xio_session *s;
 	struct xio_connection *c;
-	struct xe_nexus *n;
-	struct xe_uri u;
 	int err;
 
 	if (!cparams ||
@@ -31,33 +28,26 @@ struct xio_connection *xio_connect(struct xio_connection_params *cparams)
 	s = cparams->session;
 	if (s->type != XIO_SESSION_CLIENT)
 		return fail(EINVAL);
-	if (s->state != XE_SESSION_INIT)
-		return fail(XIO_E_STATE);
-	if (!xe_list_empty(&s->connections))
-		return fail(XIO_E_NOT_SUPPORTED);
-	err = xe_uri_parse(s->uri, &u);
-	if (!err && strcmp(u.scheme, "tcp") != 0)
-		err = ENOPROTOOPT;
-	if (err)
-		return fail(err);
-	n = xe_nexus_get(cparams->ctx, &u,
-			 cparams->enable_tos ? cparams->tos : -1,
-			 cparams->out_addr);
-	if (!n)
+	c = xe_conn_new(s, cparams->ctx, &s->ops, cparams->conn_user_context);
+	if (!c)
 		return NULL;
-	c = xe_conn_new(s, cparams->ctx, n, &s->ops,
-			cparams->conn_user_context);
-	if (!c) {
-		xe_nexus_put(n);
-		return NULL;
-	}
-	c->lead = true;
-	c->tos = cparams->tos;
+	c->tos = cparams->enable_tos ? cparams->tos : -1;
+	c->conn_idx = cparams->conn_idx;
 	c->disconnect_secs = cparams->disconnect_timeout_secs;
-	s->lead = c;
-	s->state = XE_SESSION_CONNECT;
-	if (n->state == XE_NEXUS_UP)
-		xe_loop_defer(&c->ctx->loop, &c->setup);
+	err = 0;
+	if (cparams->out_addr) {
+		c->out_addr = xe_strndup(cparams->out_addr,
+					 strlen(cparams->out_addr));
+		err = c->out_addr ? 0 : ENOMEM;
+	}
+	if (!err)
+		err = xe_session_join(c);
+	if (err) {
+		/* Nobody has heard of it. */
+		c->silent = true;
+		xe_conn_free(c);
+		return fail(err);
+	}
 	return c;
 }
 

@@ -59,12 +59,13 @@ static bool step(struct xio_connection *c, enum fin_event ev)
 }
 
 /* The peer does not answer: only its link can be given up. */
-static void on_fin_timer(struct xe_timer *t)
+static void on_answer_timer(struct xe_timer *t)
 {
 	struct xio_connection *c = xe_container_of(t, struct xio_connection,
-						   fin_timer);
+						   answer_timer);
 
-	XE_WARN("the peer did not finish the close handshake in time");
+	XE_WARN("the peer did not answer %s in time",
+		c->state == XE_CONN_INIT ? "a hello" : "a close");
 	if (c->nexus && c->nexus->l)
 		xe_link_fail(c->nexus->l, ETIMEDOUT);
 }
@@ -73,17 +74,22 @@ static void send_fin_req(struct xio_connection *c)
 {
 	int64_t secs = c->disconnect_secs ? c->disconnect_secs : 300;
 
-	xe_timer_set(&c->ctx->loop, &c->fin_timer, secs * XE_NS_PER_SEC);
+	xe_timer_set(&c->ctx->loop, &c->answer_timer, secs * XE_NS_PER_SEC);
 	if (xe_conn_send_control(c, XE_FIN_REQ, &c->req_queue))
 		xe_link_fail(c->nexus->l, ENOMEM);
 }
 
-void xe_conn_close(struct xio_connection *c, int reason)
+void xe_conn_hello_timer(struct xio_connection *c)
+{
+	xe_timer_set(&c->ctx->loop, &c->answer_timer, xe_nexus_setup_ns);
+}
+
+void xe_conn_close(struct xio_connection *c, int reason, int at_teardown)
 {
 	if (!step(c, EV_CLOSE))
 		return;
 	xe_timer_cancel(&c->ka_timer);
-	c->reason = (enum xio_status)reason;
+	c->reason = (enum xio_status)at_teardown;
 	send_fin_req(c);
 	xe_conn_event(c, XIO_SESSION_CONNECTION_CLOSED_EVENT, reason);
 }
@@ -121,7 +127,7 @@ int xe_conn_on_fin_rsp(struct xio_connection *c)
 		return -EPROTO;
 	/* FIN_WAIT_2 keeps the timer: the peer must send its own FIN_REQ. */
 	if (c->state == XE_CONN_CLOSED)
-		xe_timer_cancel(&c->fin_timer);
+		xe_timer_cancel(&c->answer_timer);
 	return 0;
 }
 
@@ -193,6 +199,6 @@ void xe_conn_on_keepalive_rsp(struct xio_connection *c)
 
 void xe_conn_timers_init(struct xio_connection *c)
 {
-	xe_timer_init(&c->fin_timer, on_fin_timer);
+	xe_timer_init(&c->answer_timer, on_answer_timer);
 	xe_timer_init(&c->ka_timer, on_ka_timer);
 }

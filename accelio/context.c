@@ -11,6 +11,7 @@
 #include "option.h"
 #include "registry.h"
 #include "server.h"
+#include "session.h"
 #include "task.h"
 
 #define MIN_TASKS	312u
@@ -53,6 +54,7 @@ struct xio_context *xio_context_create(struct xio_context_params *ctx_params,
 	xe_list_init(&ctx->nexuses);
 	xe_list_init(&ctx->servers);
 	xe_list_init(&ctx->connections);
+	xe_list_init(&ctx->waiting_sessions);
 	xe_list_init(&ctx->tasks);
 	xe_list_init(&ctx->orphans);
 	xe_list_init(&ctx->kept);
@@ -84,6 +86,7 @@ static void destroy(struct xio_context *ctx)
 	while (!xe_list_empty(&ctx->servers))
 		xe_server_unbind(xe_container_of(ctx->servers.next,
 						 struct xio_server, link));
+	xe_session_forget_waiting(ctx);
 	/* Teardown events that were due have nowhere to run any more. */
 	while ((p = xe_list_pop(&ctx->loop.work)))
 		;

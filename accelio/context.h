@@ -24,6 +24,7 @@ struct xio_context {
 	struct xe_list nexuses;
 	struct xe_list servers;
 	struct xe_list connections;
+	struct xe_list waiting_sessions;	/* see session_server.c */
 	/* tasks: see message.h */
 	struct xe_list tasks;
 	struct xe_list orphans;		/* receiving what nobody wants */

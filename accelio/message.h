@@ -11,6 +11,12 @@
 #include "nexus.h"
 #include "task.h"
 
+/* Does this request of the peer begin a connection? */
+static inline bool xe_type_opens(uint32_t type)
+{
+	return type == XE_SESSION_SETUP_REQ || type == XE_HELLO_REQ;
+}
+
 /* --- sending (message_tx.c) ----------------------------------------- */
 
 /*

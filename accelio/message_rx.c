@@ -258,8 +258,8 @@ static int check_request(struct xio_connection *c, const struct xe_frame *f)
 
 	if (!app && f->type != XE_ACK_REQ)
 		return 0;
-	if (c->session->state != XE_SESSION_ONLINE || c->fin_seen ||
-	    f->sn != c->rx_req_sn)
+	if (!c->open || c->setup_only || c->fin_seen || f->sn != c->rx_req_sn ||
+	    xe_session_state(c->session) >= XE_SESSION_REDIRECTED)
 		return -EPROTO;
 	if (app && c->rx_any && f->serial <= c->rx_serial)
 		return -EPROTO;
@@ -293,6 +293,7 @@ int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 
 	switch (f->type) {
 	case XE_SESSION_SETUP_REQ:
+	case XE_HELLO_REQ:
 		if (!n->server)
 			return -EPROTO;
 		break;
@@ -320,6 +321,7 @@ int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 	t->received = true;
 	t->state = XE_TASK_RECEIVING;
 	t->peer_ltid = f->ltid;
+	t->session_id = f->session_id;
 	t->serial = f->serial;
 	remember(t, f);
 	t->conn = c;
@@ -335,7 +337,7 @@ int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 		c->rx_any = true;
 		c->rx_serial = f->serial;
 		err = take_request(t, f);
-	} else if (c || f->type == XE_SESSION_SETUP_REQ) {
+	} else if (c || xe_type_opens(f->type)) {
 		err = take_control(t, f);
 	} else {
 		take_nothing(t, f);

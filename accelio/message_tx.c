@@ -46,7 +46,7 @@ static uint32_t pad_of(const struct xio_connection *c, uint64_t before)
 static void fill_common(struct xio_connection *c, struct xe_task *t,
 			struct xe_frame *f)
 {
-	f->session_id = c->session->peer_id;
+	f->session_id = c->peer_session_id;
 	f->serial = t->serial;
 	f->tsn = c->nexus->tsn;
 }
@@ -354,7 +354,7 @@ static int push_control(struct xio_connection *c, struct xe_task *t)
 	struct xe_frame f = { .type = t->type, .out_op = XE_OP_SEND };
 	struct xe_out o = { .frame = &f, .hdr = t->hdr };
 
-	f.session_id = c->session->peer_id;
+	f.session_id = c->peer_session_id;
 	f.tsn = c->nexus->tsn;
 	f.hdr_len = (uint16_t)t->hdr_len;
 	if (t->type & XE_TYPE_REQUEST) {

@@ -370,6 +370,13 @@ static int on_control(struct xe_nexus *n, struct xe_task *t)
 	case XE_SESSION_SETUP_REQ:
 		err = xe_session_on_setup_req(n, ltid, t->hdr, t->hdr_len);
 		break;
+	case XE_HELLO_REQ:
+		err = xe_session_on_hello_req(n, t->session_id, ltid);
+		break;
+	case XE_HELLO_RSP:
+		if (c)
+			err = xe_session_on_hello_rsp(c);
+		break;
 	case XE_SESSION_SETUP_RSP:
 		if (c)
 			err = xe_session_on_setup_rsp(c, t->hdr, t->hdr_len);
@@ -402,7 +409,7 @@ static int on_link_done(void *owner, struct xe_rx *rx, bool last)
 {
 	struct xe_task *t = xe_container_of(rx, struct xe_task, rx);
 
-	if (!t->conn && t->rx_type != XE_SESSION_SETUP_REQ) {
+	if (!t->conn && !xe_type_opens(t->rx_type)) {
 		xe_task_put(t);		/* an orphan: see xe_task_put */
 		return 0;
 	}

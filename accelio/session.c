@@ -10,11 +10,6 @@
 
 static atomic_uint next_id;
 
-uint32_t xe_session_next_id(void)
-{
-	return atomic_fetch_add(&next_id, 1);
-}
-
 static void on_teardown(struct xe_work *w);
 
 struct xio_session *xe_session_new(enum xio_session_type type,
@@ -43,7 +38,9 @@ struct xio_session *xe_session_new(enum xio_session_type type,
 	}
 	if (priv_len)
 		memcpy(s->priv, priv, priv_len);
-	s->id = xe_session_next_id();
+	pthread_mutex_init(&s->lock, NULL);
+	s->refs = 1;
+	s->id = atomic_fetch_add(&next_id, 1);
 	s->snd_bytes = xe_opt.snd_queue_depth_bytes;
 	s->rcv_bytes = xe_opt.rcv_queue_depth_bytes;
 	s->snd_msgs = (uint32_t)xe_opt.snd_queue_depth_msgs;
@@ -88,6 +85,8 @@ static void session_free(struct xio_session *s)
 					     session_link));
 	if (s->teardown_ctx)
 		xe_work_cancel(&s->teardown);
+	pthread_mutex_destroy(&s->lock);
+	xe_session_free_portals(s);
 	xe_free(s->uri);
 	xe_free(s->priv);
 	xe_free(s);
@@ -95,19 +94,37 @@ static void session_free(struct xio_session *s)
 
 void xe_session_hold(struct xio_session *s)
 {
-	s->busy++;
+	pthread_mutex_lock(&s->lock);
+	s->refs++;
+	pthread_mutex_unlock(&s->lock);
 }
 
 void xe_session_drop(struct xio_session *s)
 {
-	if (--s->busy == 0 && s->destroyed)
+	bool last;
+
+	pthread_mutex_lock(&s->lock);
+	last = --s->refs == 0;
+	pthread_mutex_unlock(&s->lock);
+	if (last)
 		session_free(s);
+}
+
+static bool any_alive(const struct xio_session *s)
+{
+	struct xe_list *p;
+
+	xe_list_for_each(p, &s->connections)
+		if (xe_container_of(p, struct xio_connection,
+				    session_link)->ctx)
+			return true;
+	return false;
 }
 
 int xio_session_destroy(struct xio_session *session)
 {
 	struct xio_session *s = session;
-	struct xe_list *p;
+	bool busy;
 
 	if (!s)
 		return 0;
@@ -115,18 +132,20 @@ int xio_session_destroy(struct xio_session *session)
 		XE_ERR("session destroyed twice");
 		return 0;
 	}
-	xe_list_for_each(p, &s->connections) {
-		if (xe_container_of(p, struct xio_connection,
-				    session_link)->ctx) {
-			XE_ERR("session destroyed with live connections");
-			xe_set_errno(EBUSY);
-			return 0;	/* what libxio returns */
-		}
+	pthread_mutex_lock(&s->lock);
+	busy = any_alive(s);
+	if (!busy)
+		s->destroyed = true;	/* nobody joins any more */
+	pthread_mutex_unlock(&s->lock);
+	if (busy) {
+		XE_ERR("session destroyed with live connections");
+		xe_set_errno(EBUSY);
+		return 0;	/* what libxio returns */
 	}
 	xe_registry_del(XE_HANDLE_SESSION, s);
-	s->destroyed = true;
-	if (s->busy == 0)
-		session_free(s);
+	if (s->type == XIO_SESSION_SERVER)
+		xe_session_table_del(s);
+	xe_session_drop(s);
 	return 0;
 }
 
@@ -140,17 +159,68 @@ static void on_teardown(struct xe_work *w)
 	};
 
 	s->teardown_ctx = NULL;
-	s->state = XE_SESSION_CLOSED;
 	xe_session_hold(s);
 	if (s->ops.on_session_event)
 		s->ops.on_session_event(s, &d, s->user_context);
 	xe_session_drop(s);
 }
 
-void xe_session_teardown(struct xio_session *s, struct xio_context *ctx)
+void xe_session_end(struct xio_session *s, struct xio_context *ctx)
 {
+	atomic_store(&s->state, XE_SESSION_CLOSED);
 	s->teardown_ctx = ctx;
 	xe_loop_defer_shown(&ctx->loop, &s->teardown);
+}
+
+void xe_session_wake(struct xio_session *s)
+{
+	struct xe_list *p;
+
+	xe_list_for_each(p, &s->connections) {
+		struct xio_connection *c = xe_container_of(
+			p, struct xio_connection, session_link);
+
+		if (c->ctx)
+			xe_loop_post(&c->ctx->loop, &c->start);
+	}
+}
+
+/* Locked: if the session is not open yet, another connection must lead. */
+static void lead_gone(struct xio_session *s)
+{
+	s->lead = NULL;
+	if (s->type == XIO_SESSION_CLIENT &&
+	    xe_session_state(s) == XE_SESSION_CONNECT)
+		xe_session_wake(s);
+}
+
+void xe_session_forsake(struct xio_connection *c)
+{
+	struct xio_session *s = c->session;
+
+	pthread_mutex_lock(&s->lock);
+	c->ctx = NULL;
+	if (s->lead == c)
+		lead_gone(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void xe_session_leave(struct xio_connection *c, struct xio_context *ctx)
+{
+	struct xio_session *s = c->session;
+
+	pthread_mutex_lock(&s->lock);
+	xe_list_del(&c->session_link);
+	if (s->lead == c)
+		lead_gone(s);
+	if (ctx && !c->silent) {
+		s->reason = c->reason;
+		/* Accepted with portals: its connections are still to come. */
+		if (xe_list_empty(&s->connections) &&
+		    xe_session_state(s) != XE_SESSION_ACCEPTED)
+			xe_session_end(s, ctx);
+	}
+	pthread_mutex_unlock(&s->lock);
 }
 
 int xio_query_session(struct xio_session *session,

@@ -46,6 +46,7 @@ struct xe_task {
 	uint64_t rx_bytes;		/* counted in the connection */
 	uint32_t slot;			/* ltid while we wait for an answer */
 	uint32_t peer_ltid;		/* what our answer returns as rtid */
+	uint32_t session_id;		/* hello: what it names */
 	uint64_t serial;
 
 	/* sending */
