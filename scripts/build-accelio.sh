@@ -1,37 +1,45 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Builds the embedded engine as a C library and installs it, or says which
-# Accelio is installed and how a Go program links it.
+# Builds the embedded engine as a C library and installs or removes it, or says
+# which Accelio is installed, whether it works and how a program links it.
 set -eu
 
 usage() {
 	cat <<'TEXT'
 Usage: build-accelio.sh [--prefix DIR] [--libdir DIR]
+       build-accelio.sh --uninstall [--prefix DIR]
        build-accelio.sh --check
-       build-accelio.sh -h
+       build-accelio.sh --help
 
 Builds the embedded engine of accelio-go (accelio/*.c) as a conventional C
 library and installs it:
 
   LIBDIR/libxio.so.0, LIBDIR/libxio.so, LIBDIR/libxio.a
-  PREFIX/include/libxio.h
   LIBDIR/pkgconfig/libxio.pc
+  PREFIX/include/libxio.h, and xio_user.h, xio_base.h and xio_predefs.h, which
+  only include it
+  PREFIX/share/accelio-go/manifest, the list of all this for --uninstall
 
 It has the soname, the symbol versions and the exported functions of libxio 1.7,
 over TCP. It needs a C compiler and binutils, and it builds nothing but the
-sources beside this script.
+engine's sources. An earlier installation of this script is replaced; a file
+that somebody else put there is not, the script stops instead.
 
 Options:
   --prefix DIR  where it is installed to (default /usr/local)
   --libdir DIR  where the libraries go (default PREFIX/lib)
-  --check       build nothing; say whether an Accelio is installed, which one,
-                and how to link it. Exit code 1 if there is none.
+  --uninstall   remove what was installed under PREFIX, and nothing else: files
+                that were changed since and folders that hold more stay
+  --check       build no library; say whether an Accelio is installed, which
+                one, whether a request and its response get through it on
+                127.0.0.1, and how to link it. Exit code 1 if there is none or
+                it does not work.
   -h, --help    this text
 
 Environment:
   CC, CFLAGS, LDFLAGS  compiler and flags (default cc, -O2 -g, none)
-  DESTDIR              put in front of every path that is written
+  DESTDIR              put in front of every path that is written or removed
   ACCELIO_PREFIX       for --check: where an Accelio is installed; otherwise
                        pkg-config is asked, then the linker's own paths
 
@@ -41,8 +49,12 @@ Example:
 TEXT
 }
 
-fail() {
+say() {
 	printf 'build-accelio.sh: %s\n' "$1" >&2
+}
+
+fail() {
+	say "$1"
 	exit "${2:-1}"
 }
 
@@ -52,16 +64,14 @@ functions() {
 		s/^[a-z][a-z0-9_ *]*[ *](xio_[a-z0-9_]+)\(.*/\1/p' "$1" | sort -u
 }
 
+# Compiles everything into $work/root, the tree that is installed then.
 # Flags are lists of words: splitting them is what is wanted.
 # shellcheck disable=SC2086
 build() {
-	src=$(CDPATH='' cd -- "$(dirname -- "$0")/../accelio" && pwd) ||
-		fail "the engine's sources are not beside this script"
+	src=$here/../accelio
 	cc=${CC:-cc}
 	cflags=${CFLAGS:--O2 -g}
 	ldflags=${LDFLAGS:-}
-	case $prefix in /*) ;; *) fail "--prefix $prefix is not an absolute path" 2 ;; esac
-	case $libdir in /*) ;; *) fail "--libdir $libdir is not an absolute path" 2 ;; esac
 
 	functions "$src/libxio.h" >"$work/functions"
 	count=$(wc -l <"$work/functions")
@@ -75,14 +85,23 @@ build() {
 		echo '};'
 	} >"$work/libxio.map"
 
+	lib=$work/root$libdir include=$work/root$prefix/include
+	mkdir -p "$lib/pkgconfig" "$include"
 	echo "compiling with: $cc $cflags"
 	(cd "$work" && $cc -std=gnu11 -D_GNU_SOURCE -Wall -Wextra $cflags -fPIC -pthread -c "$src"/*.c)
 	$cc $cflags -shared -pthread -Wl,-soname,libxio.so.0 -Wl,-z,defs \
-		-Wl,--version-script,"$work/libxio.map" $ldflags -o "$work/libxio.so.0" "$work"/*.o
-	${AR:-ar} rcs "$work/libxio.a" "$work"/*.o
+		-Wl,--version-script,"$work/libxio.map" $ldflags -o "$lib/libxio.so.0" "$work"/*.o
+	ln -s libxio.so.0 "$lib/libxio.so"
+	${AR:-ar} rcs "$lib/libxio.a" "$work"/*.o
+
+	cp "$src/libxio.h" "$include/libxio.h"
+	# Sources of other programs name these, too.
+	for name in xio_user.h xio_base.h xio_predefs.h; do
+		printf '/* SPDX-License-Identifier: Apache-2.0 */\n#include "libxio.h"\n' >"$include/$name"
+	done
 
 	level=$(sed -n 's/^const APILevel = "\(.*\)"$/\1/p' "$src/accelio.go")
-	cat >"$work/libxio.pc" <<PC
+	cat >"$lib/pkgconfig/libxio.pc" <<PC
 prefix=$prefix
 libdir=$libdir
 includedir=$prefix/include
@@ -94,82 +113,139 @@ Libs: -L\${libdir} -lxio
 Libs.private: -pthread
 Cflags: -I\${includedir}
 PC
-
-	dest=${DESTDIR:-}
-	mkdir -p "$dest$libdir/pkgconfig" "$dest$prefix/include"
-	install -m 755 "$work/libxio.so.0" "$dest$libdir/libxio.so.0"
-	ln -sf libxio.so.0 "$dest$libdir/libxio.so"
-	install -m 644 "$work/libxio.a" "$dest$libdir/libxio.a"
-	install -m 644 "$src/libxio.h" "$dest$prefix/include/libxio.h"
-	install -m 644 "$work/libxio.pc" "$dest$libdir/pkgconfig/libxio.pc"
-	echo "installed: $dest$libdir/libxio.so.0 and $dest$prefix/include/libxio.h"
-	echo "to link a Go program: ACCELIO_PREFIX=$prefix $0 --check"
 }
 
-# Tries one way to link; the flags are left in $work/how if it works.
+# Makes a folder and those above it, and notes the ones that were not there.
+folder() {
+	[ ! -d "$dest$1" ] || return 0
+	folder "$(dirname "$1")"
+	mkdir -m 755 "$dest$1"
+	echo "folder - $1" >>"$work/manifest"
+}
+
+# The manifest has one line for each thing: what it is, how to know it again,
+# and where it is without DESTDIR. It is there before the files are, so that
+# nothing is forgotten when the script is stopped.
+install_all() {
+	build
+	(cd "$work/root" && find . ! -type d) | sed 's/^\.//' | sort >"$work/paths"
+	if [ -e "$dest$manifest" ]; then uninstall_all; fi
+	while read -r path; do
+		if [ -e "$dest$path" ] || [ -L "$dest$path" ]; then
+			fail "$dest$path is there and not from this script: remove it or choose another --prefix"
+		fi
+	done <"$work/paths"
+
+	[ -z "$dest" ] || mkdir -p "$dest"
+	: >"$work/manifest"
+	folder "$(dirname "$manifest")"
+	while read -r path; do
+		folder "$(dirname "$path")"
+		from=$work/root$path
+		if [ -L "$from" ]; then
+			echo "link $(readlink "$from") $path"
+		else
+			echo "file $(sum "$from") $path"
+		fi >>"$work/manifest"
+	done <"$work/paths"
+	install -m 644 "$work/manifest" "$dest$manifest"
+	while read -r path; do
+		from=$work/root$path
+		if [ -L "$from" ]; then
+			ln -s "$(readlink "$from")" "$dest$path"
+		else
+			case $path in */libxio.so.0) mode=755 ;; *) mode=644 ;; esac
+			install -m "$mode" "$from" "$dest$path"
+		fi
+	done <"$work/paths"
+	echo "installed: $dest$libdir/libxio.so.0 and $dest$prefix/include/libxio.h"
+	echo "to try it: ACCELIO_PREFIX=$prefix $0 --check"
+}
+
+sum() {
+	cksum <"$1" | tr ' ' :
+}
+
+# Tells whether a line of the manifest still describes the file.
+unchanged() {
+	case $1 in
+	link) [ "$(readlink "$3")" = "$2" ] ;;
+	file) [ -f "$3" ] && [ ! -L "$3" ] && [ "$(sum "$3")" = "$2" ] ;;
+	*) false ;;
+	esac
+}
+
+uninstall_all() {
+	[ -f "$dest$manifest" ] || fail "there is no $dest$manifest: nothing to uninstall"
+	cp "$dest$manifest" "$work/installed"
+	while read -r kind mark path; do
+		file=$dest$path
+		[ "$kind" != folder ] || continue
+		[ -e "$file" ] || [ -L "$file" ] || continue
+		if unchanged "$kind" "$mark" "$file"; then
+			rm "$file"
+		else
+			say "kept: $file is not what was installed"
+		fi
+	done <"$work/installed"
+	rm "$dest$manifest"
+	# What is inside a folder sorts behind it; one that holds more stays.
+	sed -n 's/^folder - //p' "$work/installed" | sort -r | while read -r path; do
+		rmdir "$dest$path" 2>/dev/null || :
+	done
+	echo "removed: what $dest$manifest listed"
+}
+
+# Tries one way to link the program of --check.
 # shellcheck disable=SC2086
 try() {
-	${CC:-cc} -D_GNU_SOURCE $1 -o "$work/probe" "$work/probe.c" $2 -lxio -ldl 2>"$work/probe.log" || return 1
-	[ -z "${3:-}" ] || echo "found by: $3"
+	${CC:-cc} -D_GNU_SOURCE $1 -o "$work/loopback" "$here/check/loopback.c" $2 -lxio -ldl 2>"$work/log" || return 1
+	echo "found by: $3"
 	includes=$1
 	libraries=$2
 }
 
 check() {
-	cat >"$work/probe.c" <<'C'
-#include <stdio.h>
-#include <dlfcn.h>
-#include <libxio.h>
-
-int main(void)
-{
-	Dl_info where;
-
-	xio_init();
-	if (!dladdr((void *)xio_version, &where))
-		return 1;
-	printf("%s\n%s\n", xio_version(), where.dli_fname);
-	xio_shutdown();
-	return 0;
-}
-C
-	includes='' libraries=''
+	includes='' libraries='' works=yes
 	if [ -n "${ACCELIO_PREFIX:-}" ]; then
 		for dir in "$ACCELIO_PREFIX"/lib "$ACCELIO_PREFIX"/lib64 "$ACCELIO_PREFIX"/lib/*-linux-gnu*; do
 			[ -e "$dir/libxio.so" ] || continue
 			try "-I$ACCELIO_PREFIX/include" "-L$dir -Wl,-rpath,$dir" "ACCELIO_PREFIX=$ACCELIO_PREFIX" && break
 		done
 		if [ -z "$libraries" ]; then
-			[ ! -s "$work/probe.log" ] || cat "$work/probe.log" >&2
+			[ ! -s "$work/log" ] || cat "$work/log" >&2
 			fail "no usable libxio under ACCELIO_PREFIX=$ACCELIO_PREFIX"
 		fi
 	elif pkg-config --exists libxio 2>/dev/null; then
 		dir=$(pkg-config --variable=libdir libxio)
 		try "$(pkg-config --cflags libxio)" "$(pkg-config --libs-only-L libxio) -Wl,-rpath,$dir" "pkg-config" || {
-			cat "$work/probe.log" >&2
+			cat "$work/log" >&2
 			fail "pkg-config knows a libxio, but a program cannot be linked with it"
 		}
 	else
 		try '' '' "the linker's own paths" ||
 			fail "no Accelio is installed: not by ACCELIO_PREFIX, not by pkg-config, not in the linker's paths. None is needed: the default build has the engine inside"
 	fi
-	"$work/probe" >"$work/probe.out" || fail "a program linked with the libxio that was found does not run"
-	version=$(sed -n 1p "$work/probe.out")
+	"$work/loopback" >"$work/out" || works=no
+	version=$(sed -n 's/^version: *//p' "$work/out")
 	case $version in
+	'') fail "a program linked with the libxio that was found does not run" ;;
 	*-go*) kind="the embedded engine of accelio-go, built as a library" ;;
 	*) kind="an Accelio of other origin" ;;
 	esac
-	echo "library:  $(sed -n 2p "$work/probe.out")"
-	echo "version:  $version"
+	cat "$work/out"
 	echo "which is: $kind"
-	echo "to build Go programs with it:"
+	[ $works = yes ] || fail "it links, but a request and its response do not get through it"
 	# pkg-config leaves spaces around its flags.
 	trim='s/^ *//; s/ *$//; s/  */ /g'
 	includes=$(echo "$includes" | sed "$trim") libraries=$(echo "$libraries" | sed "$trim")
+	echo "to build a C program with it:"
+	echo "cc $includes prog.c $libraries -lxio" | sed "$trim"
+	echo "to build Go programs with it:"
 	echo "CGO_CFLAGS=\"$includes\" CGO_LDFLAGS=\"$libraries\" go build -tags libxio ./..."
 }
 
-prefix=/usr/local libdir='' mode=build
+prefix=/usr/local libdir='' mode=install_all
 while [ $# -gt 0 ]; do
 	case $1 in
 	--prefix | --libdir)
@@ -179,6 +255,7 @@ while [ $# -gt 0 ]; do
 		;;
 	--prefix=*) prefix=${1#*=} ;;
 	--libdir=*) libdir=${1#*=} ;;
+	--uninstall) mode=uninstall_all ;;
 	--check) mode=check ;;
 	-h | --help)
 		usage
@@ -189,6 +266,16 @@ while [ $# -gt 0 ]; do
 	shift
 done
 : "${libdir:=$prefix/lib}"
+for dir in "$prefix" "$libdir"; do
+	case $dir in
+	*[[:space:]]*) fail "$dir has a blank in it: compilers' flags are lists of words" 2 ;;
+	*/../* | */..) fail "$dir has .. in it" 2 ;;
+	/*) ;;
+	*) fail "$dir is not an absolute path" 2 ;;
+	esac
+done
+dest=${DESTDIR:-} manifest=$prefix/share/accelio-go/manifest
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
