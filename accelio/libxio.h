@@ -5,7 +5,7 @@
  *
  * Source and binary compatible with libxio 1.7 on x86-64 and arm64 Linux:
  * programs written for that library compile against this header and link
- * with either library. The static assertions in abi.c hold the layouts.
+ * with either library. A test compares all of it with ctest/testdata/abi.tsv.
  */
 #ifndef LIBXIO_H
 #define LIBXIO_H

@@ -317,7 +317,7 @@ static void remote_keys(void)
 	CHECK_EQ(xio_errno(), XIO_E_NOT_SUPPORTED);
 }
 
-/* abi.c holds the layouts; this is about the helpers of the header. */
+/* abi.tsv holds the layouts; this is about the helpers of the header. */
 static void message_helpers(void)
 {
 	struct xio_iovec_ex own[5];
