@@ -68,7 +68,7 @@ functions() {
 # Flags are lists of words: splitting them is what is wanted.
 # shellcheck disable=SC2086
 build() {
-	src=$here/../accelio
+	src=$(CDPATH='' cd -- "$here/../accelio" && pwd)
 	cc=${CC:-cc}
 	cflags=${CFLAGS:--O2 -g}
 	ldflags=${LDFLAGS:-}

@@ -157,6 +157,17 @@ func TestLibrary(t *testing.T) {
 		require.Contains(t, out, "found by: pkg-config\n")
 		require.Contains(t, out, "library:  "+prefix+"/lib/libxio.so.0\n")
 	})
+
+	// These variables add to what the compiler and the loader know anyway.
+	t.Run("check by the linker's paths", func(t *testing.T) {
+		out := must(t, []string{
+			"PKG_CONFIG_LIBDIR=/nosuch", "CPATH=" + prefix + "/include",
+			"LIBRARY_PATH=" + prefix + "/lib", "LD_LIBRARY_PATH=" + prefix + "/lib",
+		}, script, "--check")
+		require.Contains(t, out, "found by: the linker's own paths\n")
+		require.Contains(t, out, "library:  "+prefix+"/lib/libxio.so.0\n"+exchanged)
+		require.Contains(t, out, "\ncc prog.c -lxio\n")
+	})
 }
 
 // compiles sees whether a program with these includes compiles against the
