@@ -66,6 +66,21 @@ extern int xe_log_level;	/* see option.h; read without a lock */
 #define XE_INFO(...)	XE_LOG(XIO_LOG_LEVEL_INFO, __VA_ARGS__)
 #define XE_DEBUG(...)	XE_LOG(XIO_LOG_LEVEL_DEBUG, __VA_ARGS__)
 
+/*
+ * The same for what a peer can cause: the line starts with its address, and
+ * each host has a number of lines a second (XIO_OPTNAME_LIMIT_LOG_LINES).
+ */
+struct sockaddr_storage;
+void xe_log_peer(const char *file, unsigned int line, const char *func,
+		 unsigned int level, const struct sockaddr_storage *peer,
+		 const char *fmt, ...)
+	__attribute__((format(printf, 6, 7)));
+
+/* What a peer gets wrong; most often it loses its connection by it. */
+#define XE_PEER_ERR(peer, ...)						\
+	xe_log_peer(__FILE__, __LINE__, __func__, XIO_LOG_LEVEL_ERROR,	\
+		    peer, __VA_ARGS__)
+
 /* NULL restores the log to standard error. */
 void xe_log_set_fn(xio_log_fn fn);
 

@@ -64,8 +64,8 @@ static void on_answer_timer(struct xe_timer *t)
 	struct xio_connection *c = xe_container_of(t, struct xio_connection,
 						   answer_timer);
 
-	XE_WARN("the peer did not answer %s in time",
-		c->state == XE_CONN_INIT ? "a hello" : "a close");
+	XE_PEER_ERR(&c->peer, "no answer to %s in time",
+		    c->state == XE_CONN_INIT ? "a hello" : "a close");
 	if (c->nexus && c->nexus->l)
 		xe_link_fail(c->nexus->l, ETIMEDOUT);
 }
@@ -81,7 +81,8 @@ static void send_fin_req(struct xio_connection *c)
 
 void xe_conn_hello_timer(struct xio_connection *c)
 {
-	xe_timer_set(&c->ctx->loop, &c->answer_timer, xe_nexus_setup_ns);
+	xe_timer_set(&c->ctx->loop, &c->answer_timer,
+		     XE_OPT(limit_setup_time) * XE_NS_PER_MS);
 }
 
 void xe_conn_close(struct xio_connection *c, int reason, int at_teardown)
@@ -157,8 +158,8 @@ static void on_ka_timer(struct xe_timer *t)
 	if (c->state != XE_CONN_ONLINE)
 		return;
 	if (c->ka_out) {
-		XE_WARN("the peer did not answer keepalive for %lld seconds",
-			(long long)wait);
+		XE_PEER_ERR(&c->peer, "no answer to keepalive for %lld seconds",
+			    (long long)wait);
 		c->timed_out = true;
 		xe_link_fail(c->nexus->l, ETIMEDOUT);
 		return;

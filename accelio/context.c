@@ -31,7 +31,8 @@ struct xio_context *xio_context_create(struct xio_context_params *ctx_params,
 	if (!xe_initialized())
 		return NULL;
 	if (trace && trace[0] >= '0' && trace[0] <= '5' && !trace[1])
-		xe_log_level = trace[0] - '0';
+		__atomic_store_n(&xe_log_level, trace[0] - '0',
+				 __ATOMIC_RELAXED);
 	ctx = xe_zalloc(sizeof(*ctx));
 	if (!ctx)
 		return NULL;

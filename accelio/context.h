@@ -25,6 +25,7 @@ struct xio_context {
 	struct xe_list servers;
 	struct xe_list connections;
 	struct xe_list waiting_sessions;	/* see session_server.c */
+	unsigned int waiting_nr;	/* of them */
 	/* tasks: see message.h */
 	struct xe_list tasks;
 	struct xe_list orphans;		/* receiving what nobody wants */
@@ -33,6 +34,7 @@ struct xio_context {
 	unsigned int tx_tasks;
 	unsigned int rx_tasks;
 	unsigned int max_tasks;		/* of each direction */
+	uint64_t rx_bytes;		/* data of the received ones */
 	bool rx_starved;		/* links wait for rx_tasks to go down */
 	bool destroy;			/* when the loop returns */
 };

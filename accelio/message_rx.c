@@ -17,8 +17,6 @@
 #define ALIGN_UP(n, a)	(((n) + (a) - 1) & ~((uint64_t)(a) - 1))
 #define DATA_ALIGN	64u	/* of each segment in library memory */
 #define INLINE_ALIGN	16u
-#define HELD_MAX	16384u	/* messages of one connection */
-#define ANSWERS_MAX	1024u	/* receipts and keepalive answers of one */
 
 /* ---- library memory ------------------------------------------------ */
 
@@ -275,12 +273,14 @@ static bool too_much(const struct xio_connection *c, bool app)
 	const struct xio_context *ctx = c->ctx;
 
 	/* The peer asks, and does not read what it is told. */
-	if (c->answers >= ANSWERS_MAX)
+	if (c->answers >= (unsigned int)XE_OPT(limit_unsent_answers))
 		return true;
 	if (!app)
 		return false;
-	return ctx->rx_tasks >= ctx->max_tasks || c->rx_held >= HELD_MAX ||
-	       c->rx_bytes > c->session->rcv_bytes;
+	return ctx->rx_tasks >= ctx->max_tasks ||
+	       c->rx_held >= (unsigned int)XE_OPT(limit_held_msgs) ||
+	       c->rx_bytes > c->session->rcv_bytes ||
+	       (c->rx_held > 0 && ctx->rx_bytes > XE_OPT(limit_context_bytes));
 }
 
 int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
@@ -328,6 +328,7 @@ int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 	if (app && c) {
 		t->rx_bytes = f->data_len;
 		c->rx_bytes += t->rx_bytes;
+		c->ctx->rx_bytes += t->rx_bytes;
 		c->rx_held++;
 	}
 	xe_list_add_tail(c ? &c->receiving : &n->ctx->orphans, &t->link);
@@ -520,7 +521,8 @@ static int deliver_request(struct xe_task *t, bool last)
 		receipt = false;
 	}
 	if (!c->ops->on_msg) {
-		XE_ERR("a message came and there is no on_msg callback");
+		XE_PEER_ERR(&c->peer, "sent a message to a session without an "
+			    "on_msg callback");
 		if (t->type == XE_MSG_REQ)
 			xe_message_answer_status(t, XIO_E_NOT_SUPPORTED);
 		else

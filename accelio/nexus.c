@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "connection.h"
+#include "limit.h"
 #include "message.h"
 #include "nexus.h"
 #include "option.h"
@@ -29,8 +30,6 @@
 #define SLOT_MASK	((1u << SLOT_BITS) - 1)
 #define NO_FREE		UINT32_MAX
 #define FRAMES_PER_TURN	32	/* of one connection before the next */
-
-int64_t xe_nexus_setup_ns = 30 * XE_NS_PER_SEC;
 
 static const struct xe_link_events link_events;
 static atomic_uint next_cid;
@@ -146,12 +145,16 @@ void xe_nexus_destroy(struct xe_nexus *n)
 
 void xe_nexus_ref(struct xe_nexus *n)
 {
+	if (n->server)
+		n->server->conns++;
 	if (n->refs++ == 0 && n->state == XE_NEXUS_UP)
 		xe_timer_cancel(&n->timer);
 }
 
 void xe_nexus_put(struct xe_nexus *n)
 {
+	if (n->server)
+		n->server->conns--;
 	if (--n->refs > 0)
 		return;
 	/*
@@ -167,6 +170,10 @@ static void on_timer(struct xe_timer *t)
 {
 	struct xe_nexus *n = xe_container_of(t, struct xe_nexus, timer);
 
+	if (n->state == XE_NEXUS_CONNECTING && n->l &&
+	    (n->server || n->refs > 0))
+		XE_PEER_ERR(xe_link_peer(n->l),
+			    "the set-up was not complete in time");
 	if (n->refs > 0) {
 		if (n->l)
 			xe_link_fail(n->l, ETIMEDOUT);
@@ -213,7 +220,8 @@ struct xe_nexus *xe_nexus_get(struct xio_context *ctx, const struct xe_uri *u,
 		xe_nexus_destroy(n);
 		return NULL;
 	}
-	xe_timer_set(&ctx->loop, &n->timer, xe_nexus_setup_ns);
+	xe_timer_set(&ctx->loop, &n->timer,
+		     XE_OPT(limit_setup_time) * XE_NS_PER_MS);
 	n->refs = 1;
 	return n;
 }
@@ -221,20 +229,27 @@ struct xe_nexus *xe_nexus_get(struct xio_context *ctx, const struct xe_uri *u,
 void xe_nexus_accept(struct xio_server *server, struct xe_link *l)
 {
 	struct xe_frame_limits lim = { 0 };
-	struct xe_nexus *n = nexus_new(server->ctx);
+	const char *why = xe_limit_link(xe_link_peer(l), server->links);
+	struct xe_nexus *n = why ? NULL : nexus_new(server->ctx);
 
+	if (why)
+		XE_PEER_ERR(xe_link_peer(l), "refused: %s", why);
 	if (!n) {
+		if (!why)
+			xe_limit_link_end(xe_link_peer(l));
 		xe_link_close(l);
 		return;
 	}
 	n->l = l;
 	n->server = server;
+	server->links++;
 	xe_server_ref(server);
 	n->cid = atomic_fetch_add(&next_cid, 1) + 1;
 	lim.buf_size = n->own_buf_size;
 	xe_link_set_limits(l, &lim);
 	xe_link_own(l, &link_events, n);
-	xe_timer_set(&n->ctx->loop, &n->timer, xe_nexus_setup_ns);
+	xe_timer_set(&n->ctx->loop, &n->timer,
+		     XE_OPT(limit_setup_time) * XE_NS_PER_MS);
 }
 
 /* ---- setup --------------------------------------------------------- */
@@ -258,7 +273,7 @@ static void set_limits(struct xe_nexus *n)
 	struct xe_frame_limits lim = {
 		.buf_size = n->own_buf_size,
 		.max_in = n->max_in > n->max_out ? n->max_in : n->max_out,
-		.max_msg = xe_opt.rcv_queue_depth_bytes,
+		.max_msg = xe_limit_message(),
 	};
 
 	lim.max_out = lim.max_in;
@@ -342,8 +357,8 @@ static int on_link_frame(void *owner, const struct xe_frame *f,
 		/* A session that was closed meanwhile left no task. */
 		if (!t || (t->type ^ (XE_TYPE_REQUEST | XE_TYPE_RESPONSE)) !=
 		    f->type || !xe_list_empty(&t->tx.link)) {
-			XE_WARN("answer 0x%x to nothing (id %u)",
-				(unsigned int)f->type, (unsigned int)f->rtid);
+			XE_DEBUG("answer 0x%x to nothing (id %u)",
+				 (unsigned int)f->type, (unsigned int)f->rtid);
 			return -EPROTO;
 		}
 		/* Its receipt waits behind the data of another message. */
@@ -490,6 +505,10 @@ static void close_link(struct xe_nexus *n)
 {
 	struct xe_list *p, *tmp;
 
+	if (n->server) {
+		n->server->links--;
+		xe_limit_link_end(xe_link_peer(n->l));
+	}
 	xe_link_close(n->l);
 	n->l = NULL;
 	xe_list_for_each_safe(p, tmp, &n->ctx->orphans) {

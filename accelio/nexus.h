@@ -63,9 +63,6 @@ struct xe_nexus {
 	uint32_t slot_free;		/* head of the free list */
 };
 
-/* The time a peer has for nexus setup; a variable for the sake of tests. */
-extern int64_t xe_nexus_setup_ns;
-
 /*
  * A client's nexus for this portal on this context: one that is idle, or a
  * new one. Takes a reference. NULL and xio_errno.

@@ -53,7 +53,21 @@ struct xe_options xe_opt = {
 	.transport_close_timeout = 60000,
 	.tcp_sndbuf = 4 * 1024 * 1024,
 	.tcp_rcvbuf = 4 * 1024 * 1024,
-	.tcp_dual_stream = 1
+	.tcp_dual_stream = 1,
+	.limit_pending_sockets = 1024,
+	.limit_pending_time = 10000,
+	.limit_setup_time = 30000,
+	.limit_hello_time = 60000,
+	.limit_redirects = 8,
+	.limit_links_per_host = 4096,
+	.limit_links_per_server = 16384,
+	.limit_links_total = 65536,
+	.limit_sessions_per_link = 4096,
+	.limit_sessions_per_server = 65536,
+	.limit_held_msgs = 16384,
+	.limit_unsent_answers = 1024,
+	.limit_log_lines = 1,
+	.limit_context_bytes = 1024 * MIB
 };
 
 enum {
@@ -118,7 +132,48 @@ static const struct int_option int_options[] = {
 	{ XIO_OPTNAME_TCP_SO_RCVBUF, RW_T, &xe_opt.tcp_rcvbuf,
 	  CHECK_RANGE, 0, INT_MAX },
 	{ XIO_OPTNAME_TCP_DUAL_STREAM, RW_T, &xe_opt.tcp_dual_stream,
-	  CHECK_RANGE, INT_MIN, INT_MAX }
+	  CHECK_RANGE, INT_MIN, INT_MAX },
+	/* A pair of sockets must be able to wait for each other. */
+	{ XIO_OPTNAME_LIMIT_PENDING_SOCKETS, RW_A,
+	  &xe_opt.limit_pending_sockets, CHECK_RANGE, 2, 65536 },
+	{ XIO_OPTNAME_LIMIT_PENDING_TIME, RW_A, &xe_opt.limit_pending_time,
+	  CHECK_RANGE, 1, INT_MAX },
+	{ XIO_OPTNAME_LIMIT_SETUP_TIME, RW_A, &xe_opt.limit_setup_time,
+	  CHECK_RANGE, 1, INT_MAX },
+	{ XIO_OPTNAME_LIMIT_HELLO_TIME, RW_A, &xe_opt.limit_hello_time,
+	  CHECK_RANGE, 1, INT_MAX },
+	{ XIO_OPTNAME_LIMIT_REDIRECTS, RW_A, &xe_opt.limit_redirects,
+	  CHECK_RANGE, 0, INT_MAX },
+	{ XIO_OPTNAME_LIMIT_LINKS_PER_HOST, RW_A,
+	  &xe_opt.limit_links_per_host, CHECK_RANGE, 1, INT_MAX },
+	{ XIO_OPTNAME_LIMIT_LINKS_PER_SERVER, RW_A,
+	  &xe_opt.limit_links_per_server, CHECK_RANGE, 1, INT_MAX },
+	{ XIO_OPTNAME_LIMIT_LINKS_TOTAL, RW_A, &xe_opt.limit_links_total,
+	  CHECK_RANGE, 1, INT_MAX },
+	{ XIO_OPTNAME_LIMIT_SESSIONS_PER_LINK, RW_A,
+	  &xe_opt.limit_sessions_per_link, CHECK_RANGE, 1, INT_MAX },
+	{ XIO_OPTNAME_LIMIT_SESSIONS_PER_SERVER, RW_A,
+	  &xe_opt.limit_sessions_per_server, CHECK_RANGE, 1, INT_MAX },
+	{ XIO_OPTNAME_LIMIT_HELD_MSGS, RW_A, &xe_opt.limit_held_msgs,
+	  CHECK_RANGE, 1, INT_MAX },
+	{ XIO_OPTNAME_LIMIT_UNSENT_ANSWERS, RW_A,
+	  &xe_opt.limit_unsent_answers, CHECK_RANGE, 1, INT_MAX },
+	{ XIO_OPTNAME_LIMIT_LOG_LINES, RW_A, &xe_opt.limit_log_lines,
+	  CHECK_RANGE, 0, INT_MAX }
+};
+
+/* Numbers of bytes, at level ACCELIO: 8 bytes to the reader. */
+static const struct bytes_option {
+	int name;
+	uint64_t *field;
+	int64_t min;
+} bytes_options[] = {
+	{ XIO_OPTNAME_SND_QUEUE_DEPTH_BYTES, &xe_opt.snd_queue_depth_bytes,
+	  1 },
+	{ XIO_OPTNAME_RCV_QUEUE_DEPTH_BYTES, &xe_opt.rcv_queue_depth_bytes,
+	  1 },
+	{ XIO_OPTNAME_LIMIT_CONTEXT_BYTES, &xe_opt.limit_context_bytes, 1 },
+	{ XIO_OPTNAME_LIMIT_MSG_BYTES, &xe_opt.limit_msg_bytes, 0 }
 };
 
 static const struct int_option *find_int(int name, int access)
@@ -129,6 +184,16 @@ static const struct int_option *find_int(int name, int access)
 		if (int_options[i].name == name)
 			return int_options[i].access & access ?
 			       &int_options[i] : NULL;
+	return NULL;
+}
+
+static const struct bytes_option *find_bytes(int name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(bytes_options) / sizeof(bytes_options[0]); i++)
+		if (bytes_options[i].name == name)
+			return &bytes_options[i];
 	return NULL;
 }
 
@@ -212,11 +277,11 @@ static int set_tcp(int name, const void *val, int len)
 	return set_int(o, XIO_OPTLEVEL_TCP, v);
 }
 
-static int set_depth_bytes(uint64_t *field, int64_t v)
+static int set_bytes(const struct bytes_option *o, int64_t v)
 {
-	if (v < 1)
+	if (v < o->min)
 		return xe_fail(XIO_E_NOT_SUPPORTED);
-	__atomic_store_n(field, (uint64_t)v, __ATOMIC_RELAXED);
+	__atomic_store_n(o->field, (uint64_t)v, __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -264,6 +329,7 @@ static int set_log_fn(const void *val, int len)
 static int set_accelio(int name, const void *val, int len)
 {
 	const struct int_option *o = find_int(name, SET_A);
+	const struct bytes_option *b = find_bytes(name);
 	int64_t v = 0;
 
 	switch (name) {
@@ -284,11 +350,9 @@ static int set_accelio(int name, const void *val, int len)
 		store(&xe_log_level, (int)v);
 		return 0;
 	case XIO_OPTNAME_DISABLE_HUGETBL:
-	case XIO_OPTNAME_SND_QUEUE_DEPTH_BYTES:
-	case XIO_OPTNAME_RCV_QUEUE_DEPTH_BYTES:
 		break;
 	default:
-		if (!o)
+		if (!o && !b)
 			return xe_fail(XIO_E_NOT_SUPPORTED);
 		break;
 	}
@@ -296,19 +360,14 @@ static int set_accelio(int name, const void *val, int len)
 		return xe_fail(EINVAL);
 	if (!read_number(val, len, &v))
 		return xe_fail(XIO_E_NOT_SUPPORTED);
-	switch (name) {
-	case XIO_OPTNAME_DISABLE_HUGETBL:
-		/* One way only: pools that exist are not changed. */
-		if (v != 0)
-			store(&xe_opt.disable_hugetbl, 1);
-		return 0;
-	case XIO_OPTNAME_SND_QUEUE_DEPTH_BYTES:
-		return set_depth_bytes(&xe_opt.snd_queue_depth_bytes, v);
-	case XIO_OPTNAME_RCV_QUEUE_DEPTH_BYTES:
-		return set_depth_bytes(&xe_opt.rcv_queue_depth_bytes, v);
-	default:
+	if (b)
+		return set_bytes(b, v);
+	if (o)
 		return set_int(o, XIO_OPTLEVEL_ACCELIO, v);
-	}
+	/* Huge pages, one way only: pools that exist are not changed. */
+	if (v != 0)
+		store(&xe_opt.disable_hugetbl, 1);
+	return 0;
 }
 
 int xio_set_opt(void *xio_obj, int level, int optname, const void *optval,
@@ -346,18 +405,18 @@ static int get_int(const struct int_option *o, void *val, int *len)
 	return put_value(val, len, &v, sizeof(v));
 }
 
-static int get_u64(const uint64_t *field, void *val, int *len)
-{
-	uint64_t v = __atomic_load_n(field, __ATOMIC_RELAXED);
-
-	return put_value(val, len, &v, sizeof(v));
-}
 
 static int get_accelio(int name, void *val, int *len)
 {
+	const struct bytes_option *b = find_bytes(name);
 	struct xio_options_keepalive k;
+	uint64_t n;
 	int v;
 
+	if (b) {
+		n = __atomic_load_n(b->field, __ATOMIC_RELAXED);
+		return put_value(val, len, &n, sizeof(n));
+	}
 	switch (name) {
 	case XIO_OPTNAME_LOG_LEVEL:
 		v = load(&xe_log_level);
@@ -369,10 +428,6 @@ static int get_accelio(int name, void *val, int *len)
 		k.time = load(&xe_opt.keepalive.time);
 		k.intvl = load(&xe_opt.keepalive.intvl);
 		return put_value(val, len, &k, sizeof(k));
-	case XIO_OPTNAME_SND_QUEUE_DEPTH_BYTES:
-		return get_u64(&xe_opt.snd_queue_depth_bytes, val, len);
-	case XIO_OPTNAME_RCV_QUEUE_DEPTH_BYTES:
-		return get_u64(&xe_opt.rcv_queue_depth_bytes, val, len);
 	default:
 		return get_int(find_int(name, GET_A), val, len);
 	}
@@ -396,6 +451,13 @@ int xio_get_opt(void *xio_obj, int level, int optname, void *optval,
 	default:
 		return xe_fail(XIO_E_NOT_SUPPORTED);
 	}
+}
+
+uint64_t xe_limit_message(void)
+{
+	uint64_t n = XE_OPT(limit_msg_bytes);
+
+	return n ? n : XE_OPT(rcv_queue_depth_bytes);
 }
 
 uint32_t xe_inline_buf_size(void)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "libxio.h"
+#include "xio_limits.h"
 
 struct xe_options {
 	int disable_hugetbl;
@@ -39,9 +40,32 @@ struct xe_options {
 	int tcp_sndbuf;			/* bytes */
 	int tcp_rcvbuf;			/* bytes */
 	int tcp_dual_stream;
+
+	/* limits on peers: xio_limits.h says what each means */
+	int limit_pending_sockets;
+	int limit_pending_time;		/* milliseconds */
+	int limit_setup_time;		/* milliseconds */
+	int limit_hello_time;		/* milliseconds */
+	int limit_redirects;
+	int limit_links_per_host;
+	int limit_links_per_server;
+	int limit_links_total;
+	int limit_sessions_per_link;
+	int limit_sessions_per_server;
+	int limit_held_msgs;
+	int limit_unsent_answers;
+	int limit_log_lines;		/* a second */
+	uint64_t limit_context_bytes;
+	uint64_t limit_msg_bytes;	/* see xe_limit_message */
 };
 
 extern struct xe_options xe_opt;
+
+/* A field that another thread may be setting: one plain load. */
+#define XE_OPT(field)	__atomic_load_n(&xe_opt.field, __ATOMIC_RELAXED)
+
+/* Data bytes that one incoming message may have. */
+uint64_t xe_limit_message(void);
 
 /*
  * The inline buffer size that the present options give (accelio-wire 2.4):

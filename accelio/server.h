@@ -15,7 +15,9 @@ struct xio_server {
 	struct xe_listener *listener;	/* NULL when unbound */
 	struct xio_session_ops ops;
 	void *user_context;
-	unsigned int refs;
+	unsigned int refs;		/* the application's and the links' */
+	unsigned int links;		/* accepted and open */
+	unsigned int conns;		/* of sessions, on all links */
 };
 
 void xe_server_ref(struct xio_server *s);

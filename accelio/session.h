@@ -134,7 +134,4 @@ int xe_session_on_hello_req(struct xe_nexus *n, uint32_t session_id,
 /* The context goes: sessions that wait for their first hello there. */
 void xe_session_forget_waiting(struct xio_context *ctx);
 
-/* The time a client has for its first hello; a variable for tests. */
-extern int64_t xe_session_hello_ns;
-
 #endif

@@ -10,9 +10,9 @@
 
 #include "connection.h"
 #include "nexus.h"
+#include "option.h"
 #include "session.h"
 
-#define REDIRECTS_MAX	8u
 
 static uint16_t u16(uint32_t n)
 {
@@ -270,7 +270,7 @@ static int on_redirected(struct xio_session *s, struct xio_connection *c,
 	if (err)
 		return err;
 	pthread_mutex_lock(&s->lock);
-	if (++s->redirects > REDIRECTS_MAX || !next_target(s))
+	if (++s->redirects > (unsigned int)XE_OPT(limit_redirects) || !next_target(s))
 		c->start_error = XIO_E_SESSION_REDIRECTED;
 	pthread_mutex_unlock(&s->lock);
 	err = xe_conn_leave_link(c);

@@ -12,13 +12,10 @@
 
 #include "connection.h"
 #include "nexus.h"
+#include "option.h"
 #include "registry.h"
 #include "server.h"
 #include "session.h"
-
-#define SESSIONS_MAX	4096	/* of a peer on one link */
-
-int64_t xe_session_hello_ns = 60 * XE_NS_PER_SEC;
 
 static uint16_t u16(uint32_t n)
 {
@@ -33,12 +30,14 @@ struct waiting {
 	struct xio_context *ctx;
 	struct xe_timer timer;
 	uint32_t session_id;
+	struct sockaddr_storage peer;
 };
 
 static void waiting_free(struct waiting *w)
 {
 	xe_timer_cancel(&w->timer);
 	xe_list_del(&w->link);
+	w->ctx->waiting_nr--;
 	xe_free(w);
 }
 
@@ -47,13 +46,14 @@ static void on_waited(struct xe_timer *t)
 	struct waiting *w = xe_container_of(t, struct waiting, timer);
 	struct xio_session *s = xe_session_table_find(w->session_id);
 	struct xio_context *ctx = w->ctx;
+	struct sockaddr_storage peer = w->peer;
 
 	waiting_free(w);
 	if (!s)
 		return;
 	pthread_mutex_lock(&s->lock);
 	if (xe_session_state(s) == XE_SESSION_ACCEPTED) {
-		XE_WARN("the client came to no portal of its session");
+		XE_PEER_ERR(&peer, "came to no portal of its session in time");
 		s->reason = XIO_E_TIMEOUT;
 		if (xe_list_empty(&s->connections))
 			xe_session_end(s, ctx);
@@ -64,17 +64,21 @@ static void on_waited(struct xe_timer *t)
 	xe_session_drop(s);
 }
 
-static int wait_for_hello(struct xio_session *s, struct xio_context *ctx)
+static int wait_for_hello(struct xio_session *s, struct xio_connection *c)
 {
 	struct waiting *w = xe_zalloc(sizeof(*w));
+	struct xio_context *ctx = c->ctx;
 
 	if (!w)
 		return -1;
 	w->ctx = ctx;
 	w->session_id = s->id;
+	w->peer = c->peer;
 	xe_timer_init(&w->timer, on_waited);
 	xe_list_add_tail(&ctx->waiting_sessions, &w->link);
-	xe_timer_set(&ctx->loop, &w->timer, xe_session_hello_ns);
+	ctx->waiting_nr++;
+	xe_timer_set(&ctx->loop, &w->timer,
+		     XE_OPT(limit_hello_time) * XE_NS_PER_MS);
 	return 0;
 }
 
@@ -127,7 +131,7 @@ static int decide(struct xio_session *s, struct xe_session_rsp *r)
 	len = xe_session_rsp_encode(r, buf, sizeof(buf));
 	if (len < 0)
 		return xe_fail(-len);
-	if (next == XE_SESSION_ACCEPTED && wait_for_hello(s, c->ctx))
+	if (next == XE_SESSION_ACCEPTED && wait_for_hello(s, c))
 		return -1;
 	err = xe_conn_send_payload(c, XE_SESSION_SETUP_RSP, s->setup_ltid,
 				   buf, len);
@@ -288,6 +292,14 @@ static struct xio_connection *join(struct xio_session *s, struct xe_nexus *n,
 	return c;
 }
 
+/* Sessions that wait for their connections count too. */
+static bool too_many(const struct xe_nexus *n)
+{
+	return n->refs >= (unsigned int)XE_OPT(limit_sessions_per_link) ||
+	       n->server->conns + n->ctx->waiting_nr >=
+	       (unsigned int)XE_OPT(limit_sessions_per_server);
+}
+
 int xe_session_on_setup_req(struct xe_nexus *n, uint32_t ltid,
 			    const uint8_t *p, size_t len)
 {
@@ -299,8 +311,8 @@ int xe_session_on_setup_req(struct xe_nexus *n, uint32_t ltid,
 
 	if (err)
 		return err;
-	if (n->refs >= SESSIONS_MAX)
-		return -EPROTO;
+	if (too_many(n))
+		return -EMFILE;
 	s = xe_session_new(XIO_SESSION_SERVER, &server->ops,
 			   server->user_context, r.uri, r.uri_len, r.priv,
 			   r.priv_len);
@@ -340,8 +352,8 @@ int xe_session_on_setup_req(struct xe_nexus *n, uint32_t ltid,
  */
 static int hello_to_nothing(const struct xe_nexus *n, uint32_t session_id)
 {
-	XE_WARN("hello for session %u, which is not open",
-		(unsigned int)session_id);
+	XE_DEBUG("hello for session %u, which is not open",
+		 (unsigned int)session_id);
 	return n->refs ? 0 : -EPROTO;
 }
 
@@ -355,9 +367,10 @@ int xe_session_on_hello_req(struct xe_nexus *n, uint32_t session_id,
 	if (!s)
 		return hello_to_nothing(n, session_id);
 	/* One connection of a session on a link: see xe_nexus_find. */
-	if (n->refs >= SESSIONS_MAX || xe_nexus_find(n, session_id)) {
+	if (too_many(n) || xe_nexus_find(n, session_id)) {
+		err = too_many(n) ? -EMFILE : -EPROTO;
 		xe_session_drop(s);
-		return -EPROTO;
+		return err;
 	}
 	c = join(s, n, &n->server->ops, &err);
 	if (!c) {

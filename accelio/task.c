@@ -91,6 +91,7 @@ static void task_free(struct xe_task *t)
 		ctx->tx_tasks--;
 	} else if (t->counted == COUNT_RX) {
 		ctx->rx_tasks--;
+		ctx->rx_bytes -= t->rx_bytes;
 	}
 	t->state = XE_TASK_FREE;
 	t->magic = 0;

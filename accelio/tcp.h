@@ -86,9 +86,6 @@ uint16_t xe_tcp_port(const struct sockaddr_storage *a);
 struct xe_link *xe_tcp_link_new(struct xio_context *ctx, bool dual);
 int xe_tcp_stream_attach(struct xe_link *l, int which, int fd);
 
-/* tcp_listen.c: for a connect message; a variable for the sake of tests */
-extern int64_t xe_tcp_pending_ns;
-
 /* tcp_rx.c: reads what can be read, calls the owner */
 void xe_tcp_read(struct xe_link *l);
 

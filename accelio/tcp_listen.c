@@ -5,7 +5,8 @@
  * and a data socket that name each other's ports make a pair.
  *
  * A waiting socket has a time limit and there is a limit to how many wait:
- * the oldest one goes when a new one comes.
+ * when a new one comes the oldest of its host goes, so that a host that opens
+ * many costs only itself, and without one of its host the oldest of all.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -13,13 +14,11 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "option.h"
 #include "tcp.h"
 
-#define PENDING_MAX	1024
 #define ACCEPT_BATCH	64
 #define RETRY_NS	(100 * XE_NS_PER_MS)
-
-int64_t xe_tcp_pending_ns = 10 * XE_NS_PER_SEC;
 
 struct xe_listener {
 	struct xe_ev ev;
@@ -28,6 +27,7 @@ struct xe_listener {
 	unsigned int pending_nr;
 	struct xe_timer timer;		/* of the oldest one */
 	struct xe_timer retry;		/* no descriptors: accept again then */
+	int64_t warned;			/* that there are none */
 	void (*accept)(void *owner, struct xe_link *l);
 	void *owner;
 };
@@ -89,7 +89,9 @@ static void on_timer(struct xe_timer *t)
 			xe_timer_set(&ls->ctx->loop, t, p->deadline - now);
 			return;
 		}
-		XE_DEBUG("a socket sent no connect message in time");
+		XE_PEER_ERR(&p->peer, p->got == XE_CONNECT_LEN ?
+			    "the other socket of a pair did not come in time" :
+			    "no connect message came in time");
 		pending_drop(p);
 	}
 }
@@ -170,7 +172,7 @@ static void on_pending(struct xe_ev *ev, uint32_t events)
 	if (p->got < XE_CONNECT_LEN)
 		return;
 	if (xe_connect_decode(p->msg, xe_tcp_port(&p->peer), &p->conn)) {
-		XE_WARN("a socket sent an invalid connect message");
+		XE_PEER_ERR(&p->peer, "invalid connect message");
 		pending_drop(p);
 		return;
 	}
@@ -187,14 +189,35 @@ static void on_pending(struct xe_ev *ev, uint32_t events)
 		make_link(mate, p);
 }
 
+/* Makes room for a socket of this host. */
+static void pending_evict(struct xe_listener *ls,
+			  const struct sockaddr_storage *peer)
+{
+	struct pending *oldest = xe_container_of(ls->pending.next,
+						 struct pending, link);
+	struct xe_list *i;
+
+	xe_list_for_each(i, &ls->pending) {
+		struct pending *p = xe_container_of(i, struct pending, link);
+
+		if (same_host(&p->peer, peer)) {
+			oldest = p;
+			break;
+		}
+	}
+	XE_PEER_ERR(&oldest->peer, "too many sockets wait for their connect "
+		    "message");
+	pending_drop(oldest);
+}
+
 static void pending_new(struct xe_listener *ls, int fd,
 			const struct sockaddr_storage *peer)
 {
+	int64_t wait = XE_OPT(limit_pending_time) * XE_NS_PER_MS;
 	struct pending *p;
 
-	if (ls->pending_nr >= PENDING_MAX)
-		pending_drop(xe_container_of(ls->pending.next, struct pending,
-					     link));
+	if (ls->pending_nr >= (unsigned int)XE_OPT(limit_pending_sockets))
+		pending_evict(ls, peer);
 	p = xe_zalloc(sizeof(*p));
 	if (!p) {
 		close(fd);
@@ -204,7 +227,7 @@ static void pending_new(struct xe_listener *ls, int fd,
 	p->peer = *peer;
 	p->ev.fd = fd;
 	p->ev.fn = on_pending;
-	p->deadline = xe_now_ns() + xe_tcp_pending_ns;
+	p->deadline = xe_now_ns() + wait;
 	if (xe_loop_add(&ls->ctx->loop, &p->ev,
 			EPOLLIN | EPOLLRDHUP | EPOLLET)) {
 		close(fd);
@@ -213,7 +236,7 @@ static void pending_new(struct xe_listener *ls, int fd,
 	}
 	xe_list_add_tail(&ls->pending, &p->link);
 	if (ls->pending_nr++ == 0)
-		xe_timer_set(&ls->ctx->loop, &ls->timer, xe_tcp_pending_ns);
+		xe_timer_set(&ls->ctx->loop, &ls->timer, wait);
 }
 
 static void on_retry(struct xe_timer *t)
@@ -230,7 +253,12 @@ static void on_retry(struct xe_timer *t)
  */
 static void accept_later(struct xe_listener *ls, int err)
 {
-	XE_WARN("accept failed: %s", strerror(err));
+	int64_t now = xe_now_ns();
+
+	if (ls->warned == 0 || now - ls->warned >= XE_NS_PER_SEC) {
+		XE_WARN("accept failed: %s", strerror(err));
+		ls->warned = now;
+	}
 	xe_loop_del(&ls->ctx->loop, &ls->ev);
 	xe_timer_set(&ls->ctx->loop, &ls->retry, RETRY_NS);
 }

@@ -13,9 +13,24 @@
 #include <string.h>
 
 #include "base.h"
+#include "be.h"
 #include "tcp.h"
 
 #define READ_IOV	64
+
+/* Ends the link for what the peer has sent: err is a negative errno. */
+static void blame(struct xe_link *l, const char *what, uint32_t type, int err)
+{
+	const char *why = err == -EPROTO ? "against the protocol" :
+			  err == -EMSGSIZE ? "larger than is allowed" :
+			  err == -EMFILE ? "too many sessions" :
+			  xio_strerror(-err);
+
+	if (!l->failed)
+		XE_PEER_ERR(&l->peer, "%s 0x%x: %s", what, (unsigned int)type,
+			    why);
+	xe_link_fail(l, -err);
+}
 
 /* Moves up to n bytes from p to the destinations of rx; returns how many. */
 static size_t rx_take(struct xe_link *l, struct xe_rx *rx, const uint8_t *p,
@@ -46,6 +61,7 @@ static size_t rx_take(struct xe_link *l, struct xe_rx *rx, const uint8_t *p,
 
 static void rx_done(struct xe_link *l, struct xe_rx *rx, bool more)
 {
+	uint32_t type = rx->type;
 	int err;
 
 	xe_list_del(&rx->link);
@@ -55,7 +71,7 @@ static void rx_done(struct xe_link *l, struct xe_rx *rx, bool more)
 	l->blocked = false;
 	err = l->events->done(l->owner, rx, !more && l->rxq_nr == 0);
 	if (err)
-		xe_link_fail(l, -err);
+		blame(l, "content of frame", type, err);
 }
 
 /* Completes frames at the head of the queue that wait for nothing more. */
@@ -112,6 +128,7 @@ static int on_frame(struct xe_link *l, uint32_t type, const uint8_t *body,
 		err = l->events->frame(l->owner, &f, &rx);
 	if (err)
 		return err;
+	rx->type = type;
 	xe_list_add_tail(&l->rxq, &rx->link);
 	if (!xe_type_is_app(type) && rx->left > 0)
 		l->barrier = rx;
@@ -143,7 +160,7 @@ static size_t parse(struct xe_link *l, const uint8_t *p, size_t n)
 			break;
 		err = xe_tlv_decode(p + off, &l->lim, &type, &len);
 		if (err) {
-			xe_link_fail(l, -err);
+			blame(l, "start of frame", xe_get32(p + off + 4), err);
 			break;
 		}
 		if (n - off < XE_TLV_LEN + (size_t)len)
@@ -158,7 +175,7 @@ static size_t parse(struct xe_link *l, const uint8_t *p, size_t n)
 			break;
 		}
 		if (err) {
-			xe_link_fail(l, -err);
+			blame(l, "frame", type, err);
 			break;
 		}
 		off += XE_TLV_LEN + (size_t)len;

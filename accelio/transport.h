@@ -29,6 +29,7 @@ struct xe_listener;
  */
 struct xe_rx {
 	struct xe_list link;
+	uint32_t type;			/* of the frame */
 	uint64_t left;
 	struct iovec *iov;
 	unsigned int iov_nr;

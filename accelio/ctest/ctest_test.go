@@ -42,7 +42,7 @@ var strictFlags = []string{
 var (
 	wireRooms = []string{"frame.c", "payload.c"}
 	leafRooms = []string{
-		"abi.c", "base.c", "error.c", "log.c", "mem.c", "mempool.c",
+		"abi.c", "base.c", "error.c", "limit.c", "log.c", "mem.c", "mempool.c",
 		"option.c", "rkey.c", "uri.c",
 	}
 )

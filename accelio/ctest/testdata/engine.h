@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "libxio.h"
+#include "xio_limits.h"
 
 #define APP_MSGS	64
 

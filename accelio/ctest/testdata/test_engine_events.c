@@ -13,8 +13,6 @@
 
 #include "check.h"
 #include "engine.h"
-#include "nexus.h"
-#include "tcp.h"
 
 #define OPENED		"established EST[ok]"
 #define ACCEPTED	"new NEW[ok]"
@@ -218,10 +216,10 @@ static void answers_garbage(void)
 
 static void says_nothing(void)
 {
-	xe_nexus_setup_ns = 100000000;
+	set_int_opt(XIO_OPTLEVEL_ACCELIO, XIO_OPTNAME_LIMIT_SETUP_TIME, 100);
 	bad_peer(NULL, false, "ERR[timeout] err[flushed] cTD[timeout] "
 		 "sTD[timeout]");
-	xe_nexus_setup_ns = 30000000000;
+	set_int_opt(XIO_OPTLEVEL_ACCELIO, XIO_OPTNAME_LIMIT_SETUP_TIME, 30000);
 }
 
 static int connect_raw(uint16_t port)
@@ -244,8 +242,8 @@ static void server_gives_up_on_silence(void)
 	size_t i;
 	int before;
 
-	xe_tcp_pending_ns = 50000000;
-	xe_nexus_setup_ns = 50000000;
+	set_int_opt(XIO_OPTLEVEL_ACCELIO, XIO_OPTNAME_LIMIT_PENDING_TIME, 50);
+	set_int_opt(XIO_OPTLEVEL_ACCELIO, XIO_OPTNAME_LIMIT_SETUP_TIME, 50);
 	app_open(&s, "server");
 	app_listen(&s);
 	pump(&s, NULL, 0);
@@ -259,8 +257,9 @@ static void server_gives_up_on_silence(void)
 		WAIT_FOR(&s, NULL, open_fds() == before + 1);
 		close(fd);
 	}
-	xe_tcp_pending_ns = 10000000000;
-	xe_nexus_setup_ns = 30000000000;
+	set_int_opt(XIO_OPTLEVEL_ACCELIO, XIO_OPTNAME_LIMIT_PENDING_TIME,
+		    10000);
+	set_int_opt(XIO_OPTLEVEL_ACCELIO, XIO_OPTNAME_LIMIT_SETUP_TIME, 30000);
 	app_close(&s);
 }
 

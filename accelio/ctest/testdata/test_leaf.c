@@ -2,7 +2,9 @@
 /*
  * test_leaf.c - clock, errors, log, registered memory and remote keys.
  */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <unistd.h>
@@ -10,7 +12,9 @@
 #include "base.h"
 #include "check.h"
 #include "init_stub.h"
+#include "limit.h"
 #include "mem.h"
+#include "option.h"
 
 static void clock_moves_forward(void)
 {
@@ -188,6 +192,158 @@ static void log_to_stderr(void)
 	CHECK(strstr(text, "uri tcp://x?faked line?[2J") != NULL);
 }
 
+/* --- peers ---------------------------------------------------------- */
+
+static struct sockaddr_storage address(const char *host, uint16_t port)
+{
+	struct sockaddr_storage a;
+	struct sockaddr_in *v4 = (void *)&a;
+	struct sockaddr_in6 *v6 = (void *)&a;
+
+	memset(&a, 0, sizeof(a));
+	if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(port);
+	} else if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons(port);
+	} else {
+		exit(2);
+	}
+	return a;
+}
+
+static void host_of_an_address(void)
+{
+	static const struct {
+		const char *a;
+		const char *b;
+		bool same;
+	} cases[] = {
+		{ "10.0.0.1", "10.0.0.1", true },
+		{ "10.0.0.1", "10.0.0.2", false },
+		{ "10.0.0.1", "::ffff:10.0.0.1", true },
+		{ "::ffff:10.0.0.1", "::ffff:10.0.0.2", false },
+		{ "2001:db8::1", "2001:db8::ffff:2", true },
+		{ "2001:db8::1", "2001:db8:0:1::1", false },
+		{ "::1", "10.0.0.1", false }
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sockaddr_storage a = address(cases[i].a, 1);
+		struct sockaddr_storage b = address(cases[i].b, 2);
+
+		CHECK_EQ(xe_host_hash(&a) == xe_host_hash(&b), cases[i].same);
+	}
+}
+
+static void links_are_counted(void)
+{
+	struct sockaddr_storage a = address("10.0.0.1", 1);
+	struct sockaddr_storage b = address("2001:db8::1", 1);
+	int i;
+
+	xe_opt.limit_links_per_host = 3;
+	xe_opt.limit_links_per_server = 50;
+	xe_opt.limit_links_total = 5;
+	CHECK(xe_limit_link(&a, 50) != NULL);
+	for (i = 0; i < 3; i++)
+		CHECK(xe_limit_link(&a, 49) == NULL);
+	CHECK_STR(xe_limit_link(&a, 3), "its host has too many links");
+	CHECK_STR(xe_limit_link(&a, 50), "the server has too many links");
+	/* What was refused was not counted. */
+	CHECK(xe_limit_link(&b, 0) == NULL);
+	CHECK(xe_limit_link(&b, 0) == NULL);
+	CHECK_STR(xe_limit_link(&b, 0), "the process has too many links");
+	xe_limit_link_end(&b);
+	CHECK(xe_limit_link(&a, 0) != NULL);
+	xe_limit_link_end(&a);
+	CHECK(xe_limit_link(&a, 0) == NULL);
+	for (i = 0; i < 3; i++)
+		xe_limit_link_end(&a);
+	xe_limit_link_end(&b);
+	/* All are gone: the whole process may be one host's again. */
+	xe_opt.limit_links_per_host = 5;
+	for (i = 0; i < 5; i++)
+		CHECK(xe_limit_link(&a, 0) == NULL);
+	CHECK(xe_limit_link(&a, 0) != NULL);
+	for (i = 0; i < 5; i++)
+		xe_limit_link_end(&a);
+}
+
+static void rate(void)
+{
+	struct xe_rate r = { 0, 0, 0 };
+	const int64_t second = XE_NS_PER_SEC, start = 7 * second + 3;
+	unsigned long out = 9;
+
+	CHECK(!xe_rate_take(&r, start, 0, &out));
+	CHECK(xe_rate_take(&r, start, 2, &out));
+	CHECK_EQ(out, 1);
+	CHECK(xe_rate_take(&r, start + second / 2, 2, &out));
+	CHECK_EQ(out, 0);
+	CHECK(!xe_rate_take(&r, start + second - 1, 2, &out));
+	CHECK(!xe_rate_take(&r, start + second - 1, 2, &out));
+	/* A second runs from the first one in it. */
+	CHECK(xe_rate_take(&r, start + second, 2, &out));
+	CHECK_EQ(out, 2);
+	CHECK(xe_rate_take(&r, start + second, 2, &out));
+	CHECK_EQ(out, 0);
+	CHECK(!xe_rate_take(&r, start + 2 * second - 1, 2, &out));
+	CHECK(xe_rate_take(&r, start + 9 * second, 2, &out));
+	CHECK_EQ(out, 1);
+}
+
+static void log_of_peers(void)
+{
+	struct sockaddr_storage a = address("192.0.2.7", 4242);
+	struct sockaddr_storage b = address("2001:db8::1", 80);
+	int64_t start = xe_now_ns();
+	int i;
+
+	memset(&logged, 0, sizeof(logged));
+	xe_log_set_fn(log_fn);
+	xe_opt.limit_log_lines = 2;
+	errno = ENOENT;
+	XE_PEER_ERR(&a, "frame 0x%x: %s", 0x12, "no%n");
+	CHECK_EQ(errno, ENOENT);
+	CHECK_EQ(logged.calls, 1);
+	CHECK_EQ(logged.level, XIO_LOG_LEVEL_ERROR);
+	CHECK_STR(logged.fmt, "%s");
+	CHECK_STR(logged.text, "peer 192.0.2.7:4242: frame 0x12: no%n");
+	for (i = 0; i < 1000; i++)
+		XE_PEER_ERR(&a, "again");
+	CHECK_EQ(errno, ENOENT);
+	CHECK(logged.calls >= 2);
+	CHECK(logged.calls <=
+	      2 * (2 + (xe_now_ns() - start) / XE_NS_PER_SEC));
+	CHECK(strncmp(logged.text, "peer 192.0.2.7:4242: again", 26) == 0);
+
+	/* Another host has lines of its own, unless it shares the counter. */
+	if (xe_host_hash(&a) % 64 != xe_host_hash(&b) % 64) {
+		XE_PEER_ERR(&b, "hello");
+		CHECK_STR(logged.text, "peer [2001:db8::1]:80: hello");
+	}
+	/* The next line that may be written has the count. */
+	xe_opt.limit_log_lines = 1000000;
+	XE_PEER_ERR(&a, "more");
+	CHECK(strstr(logged.text, "7:4242: more (9") != NULL);
+	CHECK(strstr(logged.text, " more lines left out)") != NULL);
+	XE_PEER_ERR(&a, "more");
+	CHECK_STR(logged.text, "peer 192.0.2.7:4242: more");
+
+	i = logged.calls;
+	xe_opt.limit_log_lines = 0;
+	XE_PEER_ERR(&b, "never");
+	xe_opt.limit_log_lines = 100;
+	xe_log_level = XIO_LOG_LEVEL_FATAL;
+	XE_PEER_ERR(&b, "below the level");
+	xe_log_level = XIO_LOG_LEVEL_ERROR;
+	CHECK_EQ(logged.calls, i);
+	xe_log_set_fn(NULL);
+}
+
 /* --- memory --------------------------------------------------------- */
 
 static void mem_register(void)
@@ -351,6 +507,10 @@ int main(void)
 	RUN(errno_is_per_thread);
 	RUN(log_to_application);
 	RUN(log_to_stderr);
+	RUN(host_of_an_address);
+	RUN(links_are_counted);
+	RUN(rate);
+	RUN(log_of_peers);
 	RUN(mem_register);
 	RUN(mem_alloc);
 	RUN(pages);
