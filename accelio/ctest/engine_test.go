@@ -184,8 +184,26 @@ type enginePeer struct {
 	stdin io.WriteCloser
 	lines chan string
 	seen  []string // every event so far
-	errs  strings.Builder
+	errs  lockedText
 	ended bool
+}
+
+// lockedText takes what a process writes while a test looks at it.
+type lockedText struct {
+	sync.Mutex
+	b strings.Builder
+}
+
+func (l *lockedText) Write(p []byte) (int, error) {
+	l.Lock()
+	defer l.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedText) String() string {
+	l.Lock()
+	defer l.Unlock()
+	return l.b.String()
 }
 
 const peerPatience = 20 * time.Second
@@ -193,7 +211,7 @@ const peerPatience = 20 * time.Second
 func startPeer(t *testing.T, args ...string) *enginePeer {
 	t.Helper()
 	b := engineBuilder(t, compilers(t)[0], "address,undefined")
-	bin := b.linkEngine(t, program{name: "engine_peer"})
+	bin := b.linkEngine(t, program{name: "engine_peer", helpers: []string{"bystander.c"}})
 	p := &enginePeer{t: t, cmd: exec.Command(bin, args...), lines: make(chan string, 4096)}
 	p.cmd.Env = append(os.Environ(),
 		"ASAN_OPTIONS=detect_leaks=1",

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bystander.h"
 #include "libxio.h"
 
 #define LINES	4096
@@ -39,6 +40,7 @@ static struct {
 	struct shape rsp;
 	const char *uri;
 	const char *priv;
+	const char *bystander;	/* URI of its server */
 } opt = {
 	.sessions = 1,
 	.req = { .hdr_fill = 0x48, .data_fill = 0x41 },
@@ -285,6 +287,20 @@ static void echo_answer(struct xio_msg *req)
 
 static void connect_session(void);
 
+static void stop(void)
+{
+	xio_context_stop_loop(ctx);
+}
+
+/* Everything has ended but the bystander. */
+static void end(void)
+{
+	if (opt.bystander)
+		bystander_close();
+	else
+		stop();
+}
+
 static int on_session_event(struct xio_session *s,
 			    struct xio_session_event_data *d, void *user)
 {
@@ -316,10 +332,10 @@ static int on_session_event(struct xio_session *s,
 		break;
 	case XIO_SESSION_TEARDOWN_EVENT:
 		xio_session_destroy(s);
-		if (opt.echo && opt.server)
+		if ((opt.echo && opt.server) || opt.bystander)
 			break;
 		if (++sessions_over == opt.sessions)
-			xio_context_stop_loop(ctx);
+			end();
 		else if (!opt.server)
 			connect_session();
 		break;
@@ -456,7 +472,11 @@ static void command(const char *line)
 {
 	int i;
 
-	if (strcmp(line, "close") == 0) {
+	if (strcmp(line, "bystander") == 0) {
+		bystander_echo(5);
+	} else if (strcmp(line, "connect") == 0) {
+		connect_session();
+	} else if (strcmp(line, "close") == 0) {
 		if (!conn || xio_disconnect(conn))
 			die("disconnect");
 	} else if (strcmp(line, "answer") == 0) {
@@ -476,7 +496,7 @@ static void command(const char *line)
 		for (i = 0; i < 4 && echo_sent < echo_left; i++)
 			echo_send();
 	} else if (strcmp(line, "quit") == 0) {
-		xio_context_stop_loop(ctx);
+		end();
 	} else {
 		die(line);
 	}
@@ -551,11 +571,23 @@ static void set_dual(int on)
 		die("stream mode");
 }
 
+/* NUMBER=VALUE at level ACCELIO */
+static void set_option(const char *arg)
+{
+	int name, value;
+
+	if (sscanf(arg, "%d=%d", &name, &value) != 2)
+		exit(2);
+	if (xio_set_opt(NULL, XIO_OPTLEVEL_ACCELIO, name, &value,
+			sizeof(value)))
+		die(arg);
+}
+
 static void options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "s1orlejn:h:d:H:D:i:p:S:k:")) != -1) {
+	while ((c = getopt(argc, argv, "s1orlejn:h:d:H:D:i:p:S:k:O:b:")) != -1) {
 		switch (c) {
 		case 's': opt.server = true; break;
 		case '1': set_dual(0); break;
@@ -573,6 +605,8 @@ static void options(int argc, char **argv)
 		case 'p': opt.priv = optarg; break;
 		case 'S': opt.sessions = atoi(optarg); break;
 		case 'k': set_keepalive(optarg); break;
+		case 'O': set_option(optarg); break;
+		case 'b': opt.bystander = optarg; break;
 		default: exit(2);
 		}
 	}
@@ -603,6 +637,8 @@ int main(int argc, char **argv)
 		if (!server)
 			die("bind");
 		say("port %u", (unsigned int)port);
+	} else if (opt.bystander) {
+		bystander_open(ctx, opt.bystander, stop);
 	} else {
 		connect_session();
 	}
