@@ -27,6 +27,7 @@ var enginePrograms = []program{
 	{name: "test_engine_wrong", helpers: []string{"engine.c"}},
 	{name: "test_engine_loop", helpers: []string{"engine.c"}, threads: true},
 	{name: "test_engine_alloc", helpers: []string{"engine.c"}},
+	{name: "test_engine_threads", threads: true},
 }
 
 func engineRooms(t *testing.T) []string {
