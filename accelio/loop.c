@@ -14,6 +14,7 @@
  * a run returns because of it, and the eventfd makes epoll_wait return.
  */
 #include <errno.h>
+#include <sched.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -121,6 +122,12 @@ fail:
 
 void xe_loop_fini(struct xe_loop *l)
 {
+	/*
+	 * A thread whose stop ended the loop, or whose post was the last
+	 * thing to do, may not be out of the call yet.
+	 */
+	while (atomic_load(&l->visitors))
+		sched_yield();
 	pthread_mutex_destroy(&l->post_lock);
 	close(l->clock.fd);
 	close(l->wake.fd);
@@ -169,6 +176,7 @@ bool xe_loop_post(struct xe_loop *l, struct xe_work *w)
 {
 	bool fresh;
 
+	atomic_fetch_add(&l->visitors, 1);
 	pthread_mutex_lock(&l->post_lock);
 	fresh = xe_list_empty(&w->link);
 	if (fresh) {
@@ -178,6 +186,7 @@ bool xe_loop_post(struct xe_loop *l, struct xe_work *w)
 	pthread_mutex_unlock(&l->post_lock);
 	if (fresh)
 		xe_loop_wake(l);
+	atomic_fetch_sub(&l->visitors, 1);
 	return fresh;
 }
 
@@ -336,6 +345,8 @@ void xe_loop_wake(struct xe_loop *l)
 
 void xe_loop_stop(struct xe_loop *l)
 {
+	atomic_fetch_add(&l->visitors, 1);
 	atomic_store(&l->stop, true);
 	xe_loop_wake(l);
+	atomic_fetch_sub(&l->visitors, 1);
 }

@@ -51,6 +51,7 @@ struct xe_loop {
 
 	atomic_bool stop;		/* sticky: ends this or the next run */
 	atomic_bool woken;		/* the eventfd is readable */
+	atomic_uint visitors;		/* threads inside a post or a stop */
 	pthread_mutex_t post_lock;
 	struct xe_list posted;		/* struct xe_work of other threads */
 	atomic_bool any_posted;		/* it may hold something */

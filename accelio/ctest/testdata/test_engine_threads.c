@@ -14,6 +14,7 @@
  * one more allocates and frees.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -78,7 +79,7 @@ static struct xio_session *shared[SHARED];
 static struct xio_mempool *pool;
 static char listener_uri[64];
 
-static pthread_barrier_t bound, created;
+static pthread_barrier_t bound, created, ended;
 static atomic_bool go, over, enough;
 static atomic_int established, client_ends, server_ends;
 static atomic_int client_sessions, server_sessions;
@@ -267,12 +268,16 @@ static struct xio_session_ops listener_ops = {
 	.on_msg_error = on_msg_error,
 };
 
-/* Loops end when somebody stops them, and begin again. */
+/*
+ * Loops end when somebody stops them, and begin again. A context must not go
+ * before the last stop has been called.
+ */
 static void run(struct worker *w)
 {
 	while (!atomic_load(&over))
 		if (xio_context_run_loop(w->ctx, XIO_INFINITE))
 			die("run_loop");
+	pthread_barrier_wait(&ended);
 }
 
 static void make_context(struct worker *w)
@@ -562,6 +567,7 @@ static void hundred_connections(void)
 		die("mempool");
 	pthread_barrier_init(&bound, NULL, SERVERS + 1);
 	pthread_barrier_init(&created, NULL, CLIENTS + 1);
+	pthread_barrier_init(&ended, NULL, SERVERS + CLIENTS + 1);
 	if (pthread_create(&memory, NULL, memory_thread, NULL))
 		die("thread");
 	for (i = 0; i < SERVERS; i++) {
@@ -585,6 +591,7 @@ static void hundred_connections(void)
 		      atomic_load(&server_sessions) == ALL_SESSIONS);
 	atomic_store(&over, true);
 	stop_all();
+	pthread_barrier_wait(&ended);
 	for (i = 0; i < CLIENTS; i++)
 		pthread_join(clients[i].thread, NULL);
 	for (i = 0; i < SERVERS; i++)
@@ -610,9 +617,44 @@ static void hundred_connections(void)
 	       atomic_load(&flushed));
 }
 
+/* ---- a context ends with the stop of another thread -------------------------- */
+
+static void *lone_stop(void *arg)
+{
+	_Atomic(struct xio_context *) *shown = arg;
+	struct xio_context *ctx = xio_context_create(NULL, 0, -1);
+
+	if (!ctx)
+		die("context_create");
+	atomic_store(shown, ctx);
+	if (xio_context_run_loop(ctx, XIO_INFINITE))
+		die("run_loop");
+	xio_context_destroy(ctx);
+	return NULL;
+}
+
+static void stop_and_destroy(void)
+{
+	int i;
+
+	for (i = 0; i < 300; i++) {
+		_Atomic(struct xio_context *) shown = NULL;
+		pthread_t t;
+
+		if (pthread_create(&t, NULL, lone_stop, &shown))
+			die("thread");
+		while (!atomic_load(&shown))
+			sched_yield();
+		xio_context_stop_loop(atomic_load(&shown));
+		pthread_join(t, NULL);
+	}
+	CHECK_EQ(i, 300);
+}
+
 int main(void)
 {
 	xio_init();
+	RUN(stop_and_destroy);
 	RUN(hundred_connections);
 	xio_shutdown();
 	return check_done();
