@@ -61,6 +61,7 @@ struct xio_connection *xe_conn_new(struct xio_session *s,
 	xe_work_init(&c->disconnect, on_disconnect);
 	xe_work_init(&c->teardown, on_teardown);
 	xe_conn_timers_init(c);
+	xe_flow_init(c);
 	xe_list_add_tail(&ctx->connections, &c->ctx_link);
 	return c;
 }
@@ -154,18 +155,36 @@ static struct xe_task *first(struct xe_list *l)
 	return xe_container_of(l->next, struct xe_task, link);
 }
 
+/* No other frame goes out that could take the credits along. */
+static int send_credits(struct xio_connection *c, bool waiting)
+{
+	if (!xe_flow_ack_wanted(c, waiting))
+		return 0;
+	if (xe_conn_send_control(c, XE_ACK_REQ, &c->ctl_queue)) {
+		xe_link_fail(c->nexus->l, ENOMEM);
+		return -EAGAIN;
+	}
+	return xe_message_push(c, first(&c->ctl_queue));
+}
+
 int xe_conn_xmit(struct xio_connection *c)
 {
 	bool req = !xe_list_empty(&c->req_queue);
 	bool rsp = !xe_list_empty(&c->rsp_queue);
+	bool waiting;
 
 	if (!xe_list_empty(&c->ctl_queue))
 		return xe_message_push(c, first(&c->ctl_queue));
-	if (!c->open || (!req && !rsp))
+	if (!c->open)
 		return 0;
 	/* FIN_REQ ends both queues: the peer drops what comes behind it. */
 	if (req && rsp && first(&c->req_queue)->type == XE_FIN_REQ)
 		req = false;
+	waiting = req || rsp;
+	req = req && xe_flow_may_send(c, first(&c->req_queue));
+	rsp = rsp && xe_flow_may_send(c, first(&c->rsp_queue));
+	if (!req && !rsp)
+		return send_credits(c, waiting);
 	/* In turns, so that neither starves the other. */
 	c->rsp_turn = rsp && (!req || !c->rsp_turn);
 	return xe_message_push(c, first(c->rsp_turn ? &c->rsp_queue :
@@ -252,6 +271,7 @@ void xe_conn_teardown(struct xio_connection *c)
 {
 	xe_timer_cancel(&c->answer_timer);
 	xe_timer_cancel(&c->ka_timer);
+	xe_flow_stop(c);
 	xe_work_cancel(&c->setup);
 	c->open = false;
 	xe_loop_defer(&c->ctx->loop, &c->teardown);
@@ -404,6 +424,7 @@ static void abort_connect(struct xio_connection *c)
 	c->state = XE_CONN_DEAD;
 	xe_timer_cancel(&c->answer_timer);
 	xe_timer_cancel(&c->ka_timer);
+	xe_flow_stop(c);
 	xe_work_cancel(&c->setup);
 	flush_all(c);
 	if (n && n->l)
@@ -440,6 +461,7 @@ void xe_conn_detach(struct xio_connection *c)
 	drop_held(c);
 	xe_timer_cancel(&c->answer_timer);
 	xe_timer_cancel(&c->ka_timer);
+	xe_flow_stop(c);
 	xe_work_cancel(&c->setup);
 	xe_work_cancel(&c->teardown);
 	leave_nexus(c);

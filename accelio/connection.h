@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 
+#include "flow.h"
 #include "nexus.h"
 #include "task.h"
 
@@ -66,6 +67,7 @@ struct xio_connection {
 	struct xe_list receiving;
 	struct xe_list held;		/* with the application */
 	bool rsp_turn;
+	struct xe_flow flow;
 
 	uint16_t tx_req_sn;		/* next to send */
 	uint16_t tx_rsp_sn;

@@ -92,12 +92,11 @@ int xio_connection_ioctl(struct xio_connection *connection, int con_optname,
 		return xe_fail(EINVAL);
 	switch (con_optname) {
 	case XIO_CONNECTION_FIONWRITE_BYTES:
-		/* Nothing is counted without flow control. */
-		*(uint64_t *)optval = c->session->snd_bytes;
+		*(uint64_t *)optval = xe_flow_free_bytes(c);
 		*optlen = sizeof(uint64_t);
 		return 0;
 	case XIO_CONNECTION_FIONWRITE_MSGS:
-		*(int *)optval = (int)c->session->snd_msgs;
+		*(int *)optval = (int)xe_flow_free_msgs(c);
 		*optlen = sizeof(int);
 		return 0;
 	case XIO_CONNECTION_LEADING_CONN:

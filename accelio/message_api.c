@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "flow.h"
 #include "message.h"
 #include "option.h"
 #include "session.h"
@@ -77,6 +78,7 @@ static int send_chain(struct xio_connection *c, struct xio_msg *m,
 	struct xe_list tasks;
 	struct xe_list *p;
 	struct xe_task *t;
+	int err;
 
 	if (!c || !m)
 		return xe_fail(EINVAL);
@@ -89,22 +91,22 @@ static int send_chain(struct xio_connection *c, struct xio_msg *m,
 			drop_chain(&tasks);
 			return xe_fail(EINVAL);
 		}
-		if (xe_vmsg_bytes(&m->out) + m->out.header.iov_len >
-		    c->session->snd_bytes) {
-			drop_chain(&tasks);
-			return xe_fail(XIO_E_TX_QUEUE_OVERFLOW);
-		}
 		t = xe_task_get(c->ctx, false);
 		if (!t) {
 			drop_chain(&tasks);
 			return -1;
 		}
 		t->omsg = m;
+		t->conn = c;
 		xe_list_add_tail(&tasks, &t->link);
+		err = xe_flow_queue(t);
+		if (err) {
+			drop_chain(&tasks);
+			return xe_fail(err);
+		}
 	}
 	xe_list_for_each(p, &tasks) {
 		t = xe_container_of(p, struct xe_task, link);
-		t->conn = c;
 		t->type = type;
 		t->state = XE_TASK_QUEUED;
 		t->serial = atomic_fetch_add(&c->session->next_serial, 1);
@@ -140,6 +142,7 @@ static int send_response(struct xio_msg *rsp)
 {
 	struct xe_task *t = request_of(rsp);
 	struct xio_connection *c;
+	int err;
 
 	if (!t || !out_ok(&rsp->out))
 		return xe_fail(EINVAL);
@@ -153,13 +156,15 @@ static int send_response(struct xio_msg *rsp)
 		xe_set_errno(ESHUTDOWN);
 		return 0;
 	}
-	if (!xe_message_response_fits(t, rsp)) {
+	err = xe_message_response_fits(t, rsp) ? xe_flow_check(c, &rsp->out) :
+						 XIO_E_MSG_SIZE;
+	if (err) {
 		/* The requester must learn that nothing will come. */
-		xe_message_answer_status(t, XIO_E_MSG_SIZE);
-		xe_message_error(c, rsp, XIO_E_MSG_SIZE,
-				 XIO_MSG_DIRECTION_OUT);
+		xe_message_answer_status(t, (uint32_t)err);
+		xe_message_error(c, rsp, err, XIO_MSG_DIRECTION_OUT);
 		return 0;
 	}
+	xe_flow_answered(t);
 	t->omsg = rsp;
 	t->state = XE_TASK_ANSWERING;
 	xe_list_del(&t->link);
@@ -201,6 +206,7 @@ int xio_release_response(struct xio_msg *rsp)
 		if (!t || t->received || t->state != XE_TASK_HELD ||
 		    t->omsg != rsp)
 			return xe_fail(EINVAL);
+		xe_flow_released(t);
 		xe_task_put(t);
 		rsp = next;
 	}
@@ -218,6 +224,7 @@ int xio_release_msg(struct xio_msg *msg)
 		t = xe_task_of(msg);
 		if (!t || !t->received || t->state != XE_TASK_HELD)
 			return xe_fail(EINVAL);
+		xe_flow_released(t);
 		xe_task_put(t);
 		msg = next;
 	}

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "connection.h"
+#include "flow.h"
 #include "message.h"
 #include "option.h"
 #include "session.h"
@@ -256,7 +257,8 @@ static int check_request(struct xio_connection *c, const struct xe_frame *f)
 
 	if (!app && f->type != XE_ACK_REQ)
 		return 0;
-	if (!c->open || c->setup_only || c->fin_seen || f->sn != c->rx_req_sn ||
+	if (!c->open || c->setup_only || (app && c->fin_seen) ||
+	    f->sn != c->rx_req_sn ||
 	    xe_session_state(c->session) >= XE_SESSION_REDIRECTED)
 		return -EPROTO;
 	if (app && c->rx_any && f->serial <= c->rx_serial)
@@ -323,6 +325,7 @@ int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 	t->peer_ltid = f->ltid;
 	t->session_id = f->session_id;
 	t->serial = f->serial;
+	t->credit_bytes = f->hdr_len + f->data_len;
 	remember(t, f);
 	t->conn = c;
 	if (app && c) {
@@ -332,8 +335,10 @@ int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 		c->rx_held++;
 	}
 	xe_list_add_tail(c ? &c->receiving : &n->ctx->orphans, &t->link);
-	if (c && (app || f->type == XE_ACK_REQ))
+	if (c && (app || f->type == XE_ACK_REQ)) {
 		c->rx_req_sn++;
+		xe_flow_received(c, f);
+	}
 	if (c && app) {
 		c->rx_any = true;
 		c->rx_serial = f->serial;
@@ -463,6 +468,8 @@ static int take_response(struct xe_task *t, const struct xe_frame *f)
 	    (!last && (f->data_len || f->hdr_len)))
 		return -EPROTO;
 	c->rx_rsp_sn++;
+	xe_flow_received(c, f);
+	t->credit_bytes = f->hdr_len + f->data_len;
 	t->receipt_seen = t->receipt_seen || receipt;
 	t->rx.iov_nr = 0;
 	t->rx.left = 0;
@@ -502,6 +509,12 @@ int xe_message_receive(struct xe_task *t, const struct xe_frame *f)
 
 /* ---- delivery ------------------------------------------------------- */
 
+static void drop_one_way(struct xe_task *t)
+{
+	xe_flow_released(t);
+	xe_task_put(t);
+}
+
 static int deliver_request(struct xe_task *t, bool last)
 {
 	struct xio_connection *c = t->conn;
@@ -526,7 +539,7 @@ static int deliver_request(struct xe_task *t, bool last)
 		if (t->type == XE_MSG_REQ)
 			xe_message_answer_status(t, XIO_E_NOT_SUPPORTED);
 		else
-			xe_task_put(t);
+			drop_one_way(t);
 		return err;
 	}
 	if (t->type == XE_ONE_WAY_REQ || !receipt) {

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "flow.h"
 #include "message.h"
 #include "option.h"
 #include "session.h"
@@ -49,6 +50,7 @@ static void fill_common(struct xio_connection *c, struct xe_task *t,
 	f->session_id = c->peer_session_id;
 	f->serial = t->serial;
 	f->tsn = c->nexus->tsn;
+	xe_flow_fill(c, f);
 }
 
 /* ---- requests ------------------------------------------------------- */
@@ -170,8 +172,10 @@ static int push_request(struct xio_connection *c, struct xe_task *t)
 	struct xe_frame f = { .type = t->type };
 	struct xio_msg *m = t->omsg;
 	struct xe_out o = { .frame = &f, .in = in, .out = out };
-	int err = prepare_request(t, &f, &o, in, out);
+	int err = xe_flow_check(c, &m->out);
 
+	if (!err)
+		err = prepare_request(t, &f, &o, in, out);
 	t->receipt_wanted = m->flags & XIO_MSG_FLAG_REQUEST_READ_RECEIPT;
 	if (!err && t->slot == XE_NO_SLOT && !xe_nexus_slot_get(c->nexus, t))
 		err = ENOMEM;
@@ -192,6 +196,7 @@ static int push_request(struct xio_connection *c, struct xe_task *t)
 	t->tx.done = request_done;
 	if (!xe_link_push(c->nexus->l, &o, &t->tx))
 		return -EAGAIN;
+	xe_flow_sent(c, t, &f);
 	c->tx_req_sn++;
 	c->nexus->tsn++;
 	t->state = XE_TASK_SENT;
@@ -296,6 +301,7 @@ static int push_response(struct xio_connection *c, struct xe_task *t)
 	t->tx.done = response_done;
 	if (!xe_link_push(c->nexus->l, &o, &t->tx))
 		return -EAGAIN;
+	xe_flow_sent(c, t, &f);
 	c->tx_rsp_sn++;
 	c->nexus->tsn++;
 	xe_list_del(&t->link);
@@ -305,6 +311,7 @@ static int push_response(struct xio_connection *c, struct xe_task *t)
 
 void xe_message_answer_status(struct xe_task *t, uint32_t status)
 {
+	xe_flow_answered(t);
 	t->status = status;
 	t->omsg = NULL;
 	t->state = XE_TASK_ANSWERING;
@@ -336,53 +343,76 @@ int xe_message_send_receipt(struct xio_connection *c, uint32_t type,
 	return 0;
 }
 
+/* All requests but the one that only gives credits back. */
+static bool is_answered(uint32_t type)
+{
+	return (type & XE_TYPE_REQUEST) && type != XE_ACK_REQ;
+}
+
 static void control_done(struct xe_tx *tx)
 {
 	struct xe_task *t = xe_container_of(tx, struct xe_task, tx);
 	struct xio_connection *c = t->conn;
 	uint32_t type = t->type;
 
-	if (type & XE_TYPE_REQUEST)
-		return;		/* waits for its answer */
+	if (is_answered(type))
+		return;		/* waits for it */
 	xe_task_put(t);
 	if (type == XE_FIN_RSP)
 		xe_conn_fin_rsp_sent(c);
+}
+
+/* Receipts and ACK_REQ have a number, other control frames have none. */
+static uint16_t *sn_of(struct xio_connection *c, uint32_t type)
+{
+	if (type == XE_ACK_REQ)
+		return &c->tx_req_sn;
+	return xe_type_is_app(type) ? &c->tx_rsp_sn : NULL;
 }
 
 static int push_control(struct xio_connection *c, struct xe_task *t)
 {
 	struct xe_frame f = { .type = t->type, .out_op = XE_OP_SEND };
 	struct xe_out o = { .frame = &f, .hdr = t->hdr };
+	uint16_t *sn;
 
 	f.session_id = c->peer_session_id;
 	f.tsn = c->nexus->tsn;
 	f.hdr_len = (uint16_t)t->hdr_len;
-	if (t->type & XE_TYPE_REQUEST) {
+	if (is_answered(t->type)) {
 		if (t->slot == XE_NO_SLOT && !xe_nexus_slot_get(c->nexus, t)) {
 			xe_link_fail(c->nexus->l, ENOMEM);
 			return -EAGAIN;
 		}
-		f.in_op = XE_OP_SEND;
 		f.ltid = t->slot;
-	} else {
-		f.rtid = t->peer_ltid;
 	}
+	if (t->type & XE_TYPE_REQUEST)
+		f.in_op = XE_OP_SEND;
+	else
+		f.rtid = t->peer_ltid;
 	if (xe_type_is_app(t->type)) {	/* a receipt */
 		f.flags = XE_FL_RECEIPT;
 		f.serial = t->serial;
-		f.sn = c->tx_rsp_sn;
-		f.ack_sn = (uint16_t)(c->rx_rsp_sn - 1);
+	}
+	sn = sn_of(c, t->type);
+	if (sn) {
+		f.sn = *sn;
+		f.ack_sn = (uint16_t)((t->type & XE_TYPE_REQUEST ?
+				       c->rx_req_sn : c->rx_rsp_sn) - 1);
+		xe_flow_fill(c, &f);
 	}
 	t->tx.done = control_done;
 	if (!xe_link_push(c->nexus->l, &o, &t->tx))
 		return -EAGAIN;
-	if (xe_type_is_app(t->type))
-		c->tx_rsp_sn++;
+	if (sn) {
+		(*sn)++;
+		xe_flow_sent(c, t, &f);
+	}
 	c->nexus->tsn++;
 	t->state = XE_TASK_SENT;
 	xe_list_del(&t->link);
-	xe_list_add_tail(t->type & XE_TYPE_REQUEST ? &c->waiting :
-			 &c->answering, &t->link);
+	xe_list_add_tail(is_answered(t->type) ? &c->waiting : &c->answering,
+			 &t->link);
 	return 1;
 }
 

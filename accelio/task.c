@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "connection.h"
+#include "flow.h"
 #include "nexus.h"
 #include "task.h"
 
@@ -119,6 +120,7 @@ void xe_task_put(struct xe_task *t)
 		t->conn->rx_held--;
 		t->conn->rx_bytes -= t->rx_bytes;
 	}
+	xe_flow_unqueue(t);
 	if (t->conn && t->counted == COUNT_ANSWER)
 		t->conn->answers--;
 	if (t->ctx->rx_starved && t->counted >= COUNT_RX)

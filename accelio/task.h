@@ -44,6 +44,9 @@ struct xe_task {
 	bool received;			/* the peer sent the first frame */
 	uint8_t counted;		/* against which limit */
 	uint64_t rx_bytes;		/* counted in the connection */
+	uint64_t queue_bytes;		/* see flow.h: of what we send */
+	uint64_t credit_bytes;		/* of what the peer sent */
+	bool in_queue;
 	uint32_t slot;			/* ltid while we wait for an answer */
 	uint32_t peer_ltid;		/* what our answer returns as rtid */
 	uint32_t session_id;		/* hello: what it names */
