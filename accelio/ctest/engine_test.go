@@ -24,6 +24,7 @@ import (
 var enginePrograms = []program{
 	{name: "test_engine_events", helpers: []string{"engine.c"}},
 	{name: "test_engine_messages", helpers: []string{"engine.c"}},
+	{name: "test_engine_flow", helpers: []string{"engine.c"}},
 	{name: "test_engine_wrong", helpers: []string{"engine.c"}},
 	{name: "test_engine_loop", helpers: []string{"engine.c"}, threads: true},
 	{name: "test_engine_alloc", helpers: []string{"engine.c"}},

@@ -48,6 +48,7 @@ type scenario struct {
 	slow       string // the role that must wait for real timers: once only
 	lost       bool   // the peer's sockets are closed after the last frame
 	swapFin    bool   // our FIN_REQ goes before our FIN_RSP
+	inTurns    bool   // the engine's client waits for each response
 	receiptToo bool   // our answer carries the receipt (see accelio-wire 6.3)
 }
 
@@ -225,6 +226,21 @@ var scenarios = []scenario{
 			repeat(2, "received request hdr=6x73 data=20x6d"), closedByUs),
 		serverEvents: slices.Concat(accepted("received request hdr=8x48 data=32x41"),
 			repeat(2, "received response hdr=5x68 data=9x61"), closedByPeer),
+	},
+	{
+		name:         "flow-control-ack",
+		client:       []string{"-f", "-R", "8", "-o", "-n", "6", "-h", "4", "-d", "8"},
+		server:       []string{"-f", "-R", "8"},
+		clientEvents: slices.Concat(opened(repeat(6, "sent one-way")...), closedByUs),
+		serverEvents: slices.Concat(accepted(repeat(6, "received one-way hdr=4x48 data=8x41")...), closedByPeer),
+	},
+	{
+		name:         "flow-control-requests",
+		client:       []string{"-f", "-R", "8", "-w", "-n", "4", "-h", "4", "-d", "8"},
+		server:       []string{"-f", "-R", "8", "-H", "4", "-D", "8"},
+		clientEvents: slices.Concat(opened(repeat(4, "received response hdr=4x68 data=8x61")...), closedByUs),
+		serverEvents: slices.Concat(accepted(repeat(4, "received request hdr=4x48 data=8x41")...), closedByPeer),
+		inTurns:      true,
 	},
 }
 
@@ -513,10 +529,32 @@ func (p *player) compare(want, got frame) {
 	}
 }
 
+// acknowledge moves an ACK_REQ to where it was decided: behind the request
+// that it names as the last one received.
+func (p *player) acknowledge(steps []step, at int) {
+	p.t.Helper()
+	ack := steps[at]
+	for i := at - 1; i > 0; i-- {
+		s := steps[i]
+		if s.toServer != ack.toServer && isApp(s.typ()) && isRequest(s.typ()) &&
+			be.Uint16(s.ctl[offSN:]) == be.Uint16(ack.ctl[offAckSN:]) {
+			copy(steps[i+2:at+1], steps[i+1:at])
+			steps[i+1] = ack
+			return
+		}
+	}
+	p.failf("the capture acknowledges a request that is not in it")
+}
+
 // adapt is the recorded conversation with the engine's documented
 // differences.
 func (p *player) adapt() []step {
 	steps := slices.Clone(p.conv.steps)
+	for i := range steps {
+		if steps[i].typ() == ackReq {
+			p.acknowledge(steps, i)
+		}
+	}
 	if p.asServer {
 		return steps
 	}
@@ -622,7 +660,7 @@ func (p *player) play() {
 			continue
 		}
 		// A client's requests were queued at the start: they come anyway.
-		if s.typ() != msgReq || !p.asServer {
+		if s.typ() != msgReq || !p.asServer || p.sc.inTurns {
 			p.catchUp()
 		}
 		p.prompt(s.frame, steps[:i])

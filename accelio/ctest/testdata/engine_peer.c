@@ -33,6 +33,7 @@ static struct {
 	bool late;		/* answer on command */
 	bool echo;		/* verified messages on command */
 	bool reject;
+	bool in_turns;		/* a request when the last was answered */
 	int requests;		/* queued before the connection is up */
 	int sessions;
 	size_t in_len;		/* offered for each response */
@@ -52,6 +53,7 @@ static struct xio_connection *conn;	/* the present one */
 static struct xio_msg *held[HELD];
 static int held_nr;
 static int sessions_over;
+static int answered;
 static long echo_left, echo_sent, echo_done;
 static unsigned int echo_serial;
 
@@ -391,6 +393,8 @@ static int on_msg(struct xio_session *s, struct xio_msg *m, int last,
 		if (xio_release_response(m))
 			die("release_response");
 		message_free(m);
+		if (opt.in_turns && ++answered < opt.requests)
+			send_requests(1);
 		break;
 	case XIO_MSG_TYPE_ONE_WAY:
 		if (xio_release_msg(m))
@@ -550,7 +554,7 @@ static void connect_session(void)
 	conn = xio_connect(&cp);
 	if (!conn)
 		die("connect");
-	send_requests(opt.requests);
+	send_requests(opt.in_turns ? 1 : opt.requests);
 }
 
 static void set_keepalive(const char *arg)
@@ -571,6 +575,13 @@ static void set_dual(int on)
 		die("stream mode");
 }
 
+static void set_accelio(int name, int value)
+{
+	if (xio_set_opt(NULL, XIO_OPTLEVEL_ACCELIO, name, &value,
+			sizeof(value)))
+		die("option");
+}
+
 /* NUMBER=VALUE at level ACCELIO */
 static void set_option(const char *arg)
 {
@@ -578,16 +589,15 @@ static void set_option(const char *arg)
 
 	if (sscanf(arg, "%d=%d", &name, &value) != 2)
 		exit(2);
-	if (xio_set_opt(NULL, XIO_OPTLEVEL_ACCELIO, name, &value,
-			sizeof(value)))
-		die(arg);
+	set_accelio(name, value);
 }
 
 static void options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "s1orlejn:h:d:H:D:i:p:S:k:O:b:")) != -1) {
+	while ((c = getopt(argc, argv,
+			   "s1orlejfwn:h:d:H:D:i:p:S:k:O:b:R:")) != -1) {
 		switch (c) {
 		case 's': opt.server = true; break;
 		case '1': set_dual(0); break;
@@ -596,6 +606,14 @@ static void options(int argc, char **argv)
 		case 'l': opt.late = true; break;
 		case 'e': opt.echo = true; break;
 		case 'j': opt.reject = true; break;
+		case 'f':
+			set_accelio(XIO_OPTNAME_ENABLE_FLOW_CONTROL, 1);
+			break;
+		case 'R':
+			set_accelio(XIO_OPTNAME_RCV_QUEUE_DEPTH_MSGS,
+				    atoi(optarg));
+			break;
+		case 'w': opt.in_turns = true; break;
 		case 'n': opt.requests = atoi(optarg); break;
 		case 'h': opt.req.hdr = (size_t)atol(optarg); break;
 		case 'd': opt.req.data = (size_t)atol(optarg); break;
