@@ -222,6 +222,22 @@ bool xe_flow_ack_wanted(struct xio_connection *c, bool waiting)
 
 /* ---- receiving -------------------------------------------------------- */
 
+/*
+ * With flow control reading must go on while answers wait for the credits
+ * that are still to be read. The requests that they answer are credited, but
+ * the peer counts them against its send queue, which is as deep as ours.
+ */
+uint64_t xe_flow_rx_limit(const struct xio_connection *c)
+{
+	uint64_t n = c->session->rcv_bytes;
+
+	if (!c->flow.on)
+		return n;
+	n = n > UINT64_MAX / 2 ? UINT64_MAX : 2 * n;
+	return n > UINT64_MAX - c->session->snd_bytes ? UINT64_MAX :
+	       n + c->session->snd_bytes;
+}
+
 static bool is_waiting(const struct xio_connection *c)
 {
 	return !xe_list_empty(&c->req_queue) || !xe_list_empty(&c->rsp_queue);

@@ -71,6 +71,11 @@ void xe_flow_sent(struct xio_connection *c, const struct xe_task *t,
  */
 bool xe_flow_ack_wanted(struct xio_connection *c, bool waiting);
 
+/*
+ * The data of received messages that are not done with, above which reading
+ * waits.
+ */
+uint64_t xe_flow_rx_limit(const struct xio_connection *c);
 /* A frame with credits has come. */
 void xe_flow_received(struct xio_connection *c, const struct xe_frame *f);
 /* A request is answered: the answer takes its credit along. */

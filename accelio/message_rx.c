@@ -281,7 +281,7 @@ static bool too_much(const struct xio_connection *c, bool app)
 		return false;
 	return ctx->rx_tasks >= ctx->max_tasks ||
 	       c->rx_held >= (unsigned int)XE_OPT(limit_held_msgs) ||
-	       c->rx_bytes > c->session->rcv_bytes ||
+	       c->rx_bytes > xe_flow_rx_limit(c) ||
 	       (c->rx_held > 0 && ctx->rx_bytes > XE_OPT(limit_context_bytes));
 }
 

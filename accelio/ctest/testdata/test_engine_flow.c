@@ -571,6 +571,40 @@ static void both_full(void)
 	defaults();
 }
 
+static void answer_with_data(struct app *a, struct xio_msg *m)
+{
+	(void)a;
+	if (m->type == XIO_MSG_TYPE_REQ) {
+		answer(m, 0, 8000, 3);
+		return;
+	}
+	CHECK_EQ(xio_release_response(m), 0);
+	msg_free(m);
+}
+
+/*
+ * More data than a window waits to be answered: the credits for the answers
+ * come behind still more of it on the same link.
+ */
+static void credits_behind_data(void)
+{
+	set_window(8, 50000);
+	flow_pair();
+	s.hold = true;
+	c.on_msg = answer_with_data;
+	requests(&c, 2, 25000);
+	WAIT_FOR(&c, &s, s.held_nr == 2);
+	/* Credited, and answered in vain: the server's window is full. */
+	requests(&s, 20, 20000);
+	WAIT_FOR(&c, &s, c.requests >= 6);
+	CHECK_EQ(s.responses, 0);
+	let_go(&s, 2, 8000);
+	WAIT_FOR(&c, &s, c.responses == 2 && s.responses == 20);
+	CHECK_EQ(c.errors + s.errors, 0);
+	pair_close(&c, &s);
+	defaults();
+}
+
 /* Both hold a window full of requests and answer at the same time. */
 static void both_answer(void)
 {
@@ -758,6 +792,7 @@ static void in_mode(int dual)
 	RUN(larger_than_window);
 	RUN(response_larger_than_window);
 	RUN(both_full);
+	RUN(credits_behind_data);
 	RUN(both_answer);
 	RUN(window_of_one);
 	RUN(close_with_waiting);
