@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The benchmark builds and every case completes on the engine; how fast is
+// nobody's business here.
+func TestCasesComplete(t *testing.T) {
+	t.Setenv("PKG_CONFIG_LIBDIR", t.TempDir()) // no libxio but the engine
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	var out, log bytes.Buffer
+	c := config{rounds: 1, seconds: 0.02, warm: 0.001, only: regexp.MustCompile(""), out: &out, log: &log}
+	require.NoError(t, c.run(ctx), log.String())
+	for _, r := range table {
+		require.Contains(t, out.String(), "| "+r.name+" | ")
+	}
+}
+
+func TestTable(t *testing.T) {
+	speed := rate("speed", "x", 1, 2)
+	size := memory("size", "x", "bytes", 4096, 1024)
+	m := make(measured)
+	for _, v := range []float64{10, 30, 20} {
+		m.add(key{engineName, "x", "rate", "d"}, v)
+		m.add(key{engineName, "x", "rate", "s"}, v*2)
+		m.add(key{libxioName, "x", "rate", "dN"}, v)
+	}
+	m.add(key{engineName, "x", "bytes", "d"}, 2048)
+	var out bytes.Buffer
+	m.print(&out, []row{speed, size})
+	require.Contains(t, out.String(), "| speed | 40 /s (s) | 20 /s (dN) | 2.00 | 1 x | 2 x | goal | 1.00 |")
+	require.Contains(t, out.String(), "| size | 2 KiB (d) | - | - | 4 | 1 | floor | - |")
+}
+
+func TestVerdict(t *testing.T) {
+	higher := row{floor: 1, goal: 2}
+	lower := row{floor: 2, goal: 1, lower: true}
+	for _, x := range []struct {
+		r    row
+		v    float64
+		want string
+	}{
+		{higher, 0.99, "MISSED"}, {higher, 1, "floor"}, {higher, 2, "goal"},
+		{lower, 2.01, "MISSED"}, {lower, 2, "floor"}, {lower, 1, "goal"},
+		{row{goal: 2, lower: true}, 3, "-"},
+	} {
+		require.Equal(t, x.want, x.r.verdict(x.v))
+	}
+}
