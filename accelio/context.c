@@ -94,6 +94,7 @@ static void destroy(struct xio_context *ctx)
 	xe_loop_free_handlers(&ctx->loop);
 	xe_tasks_fini(ctx);
 	xe_blocks_fini(&ctx->blocks);
+	xe_transport_fini(ctx);
 	xe_loop_fini(&ctx->loop);
 	xe_registry_del(XE_HANDLE_CONTEXT, ctx);
 	xe_free(ctx->scratch);

@@ -21,6 +21,8 @@ struct xio_context {
 	uint8_t *scratch;		/* where sockets are read into */
 	uint8_t *trash;			/* where unwanted data goes */
 	struct xe_blocks blocks;	/* memory of received messages */
+	struct xe_obuf *obufs;		/* idle memory of send queues */
+	unsigned int obufs_nr;
 	struct xe_list nexuses;
 	struct xe_list servers;
 	struct xe_list connections;

@@ -103,7 +103,7 @@ static void stream_close(struct xe_link *l, struct xe_stream *s)
 		close(s->ev.fd);
 	}
 	xe_free(s->buf);
-	xe_tcp_oq_free(&s->oq);
+	xe_tcp_oq_free(l, &s->oq);
 }
 
 void xe_link_close(struct xe_link *l)
@@ -212,7 +212,7 @@ static int push_connect(struct xe_link *l, int which, uint32_t type,
 	uint8_t b[XE_CONNECT_LEN];
 
 	xe_connect_encode(&c, b);
-	return xe_tcp_oq_raw(&l->s[which].oq, b, sizeof(b));
+	return xe_tcp_oq_raw(l, &l->s[which].oq, b, sizeof(b));
 }
 
 /* All sockets are connected: send the connect messages (1.5). */

@@ -20,6 +20,7 @@
 #define XE_TCP_COPY_MAX		512	/* data up to this is copied */
 #define XE_TCP_RX_AHEAD		1024u	/* frames waiting for their data */
 #define XE_TCP_READS_PER_TURN	16
+#define XE_TCP_BUFS_KEEP	2	/* idle xe_obuf that a context keeps */
 
 /* Bytes of queued frames, in order. */
 struct xe_oseg {
@@ -28,11 +29,17 @@ struct xe_oseg {
 	uint64_t arena_end;	/* not 0: in the arena, free up to here */
 };
 
+/* What a queue needs while it is not empty; idle ones are the context's. */
+struct xe_obuf {
+	struct xe_obuf *next;
+	struct xe_oseg seg[XE_TCP_SEGS];	/* ring */
+	uint8_t arena[XE_TCP_ARENA];		/* ring */
+};
+
 struct xe_oq {
-	struct xe_oseg *seg;	/* ring of XE_TCP_SEGS */
+	struct xe_obuf *buf;	/* NULL: nothing is queued */
 	unsigned int head;
 	unsigned int nr;
-	uint8_t *arena;		/* ring of XE_TCP_ARENA */
 	uint64_t arena_w;	/* running positions */
 	uint64_t arena_r;
 	uint64_t queued;	/* bytes since the start */
@@ -90,7 +97,7 @@ int xe_tcp_stream_attach(struct xe_link *l, int which, int fd);
 void xe_tcp_read(struct xe_link *l);
 
 /* tcp_tx.c */
-int xe_tcp_oq_raw(struct xe_oq *q, const void *p, size_t n);
-void xe_tcp_oq_free(struct xe_oq *q);
+int xe_tcp_oq_raw(struct xe_link *l, struct xe_oq *q, const void *p, size_t n);
+void xe_tcp_oq_free(struct xe_link *l, struct xe_oq *q);
 
 #endif

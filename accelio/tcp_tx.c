@@ -14,21 +14,56 @@
 
 #define SEND_IOV	128
 
-static int oq_alloc(struct xe_oq *q)
+/*
+ * A queue is empty most of the time, so its memory is borrowed from the
+ * context: what was used last is in the cache, and a thousand connections
+ * need no more than one.
+ */
+static int oq_alloc(struct xe_link *l, struct xe_oq *q)
 {
-	q->seg = xe_malloc(XE_TCP_SEGS * sizeof(*q->seg));
-	q->arena = xe_malloc(XE_TCP_ARENA);
-	if (q->seg && q->arena)
+	struct xio_context *ctx = l->ctx;
+
+	if (ctx->obufs) {
+		q->buf = ctx->obufs;
+		ctx->obufs = q->buf->next;
+		ctx->obufs_nr--;
 		return 0;
-	xe_tcp_oq_free(q);
-	return -ENOMEM;
+	}
+	q->buf = xe_malloc(sizeof(*q->buf));
+	return q->buf ? 0 : -ENOMEM;
 }
 
-void xe_tcp_oq_free(struct xe_oq *q)
+static void oq_release(struct xe_link *l, struct xe_oq *q)
 {
-	xe_free(q->seg);
-	xe_free(q->arena);
+	struct xio_context *ctx = l->ctx;
+
+	if (!q->buf)
+		return;
+	if (ctx->obufs_nr < XE_TCP_BUFS_KEEP) {
+		q->buf->next = ctx->obufs;
+		ctx->obufs = q->buf;
+		ctx->obufs_nr++;
+	} else {
+		xe_free(q->buf);
+	}
+	q->buf = NULL;
+}
+
+void xe_tcp_oq_free(struct xe_link *l, struct xe_oq *q)
+{
+	oq_release(l, q);
 	memset(q, 0, sizeof(*q));
+}
+
+void xe_transport_fini(struct xio_context *ctx)
+{
+	while (ctx->obufs) {
+		struct xe_obuf *b = ctx->obufs;
+
+		ctx->obufs = b->next;
+		xe_free(b);
+	}
+	ctx->obufs_nr = 0;
 }
 
 /* Is there a piece of n bytes in one part, and room for segs pieces? */
@@ -52,18 +87,18 @@ static uint8_t *oq_reserve(struct xe_oq *q, size_t n)
 		q->arena_w += XE_TCP_ARENA - off;
 		off = 0;
 	}
-	p = q->arena + off;
+	p = q->buf->arena + off;
 	q->arena_w += n;
 	q->queued += n;
 	if (q->nr > 0) {
-		last = &q->seg[(q->head + q->nr - 1) % XE_TCP_SEGS];
+		last = &q->buf->seg[(q->head + q->nr - 1) % XE_TCP_SEGS];
 		if (last->arena_end && last->base + last->len == p) {
 			last->len += n;
 			last->arena_end = q->arena_w;
 			return p;
 		}
 	}
-	last = &q->seg[(q->head + q->nr++) % XE_TCP_SEGS];
+	last = &q->buf->seg[(q->head + q->nr++) % XE_TCP_SEGS];
 	last->base = p;
 	last->len = n;
 	last->arena_end = q->arena_w;
@@ -72,7 +107,7 @@ static uint8_t *oq_reserve(struct xe_oq *q, size_t n)
 
 static void oq_refer(struct xe_oq *q, void *base, size_t n)
 {
-	struct xe_oseg *s = &q->seg[(q->head + q->nr++) % XE_TCP_SEGS];
+	struct xe_oseg *s = &q->buf->seg[(q->head + q->nr++) % XE_TCP_SEGS];
 
 	s->base = base;
 	s->len = n;
@@ -84,7 +119,7 @@ static void oq_consume(struct xe_oq *q, size_t n)
 {
 	q->sent += n;
 	while (n > 0) {
-		struct xe_oseg *s = &q->seg[q->head];
+		struct xe_oseg *s = &q->buf->seg[q->head];
 
 		if (n < s->len) {
 			s->base += n;
@@ -103,9 +138,9 @@ static void oq_consume(struct xe_oq *q, size_t n)
 	}
 }
 
-int xe_tcp_oq_raw(struct xe_oq *q, const void *p, size_t n)
+int xe_tcp_oq_raw(struct xe_link *l, struct xe_oq *q, const void *p, size_t n)
 {
-	if (!q->seg && oq_alloc(q) != 0)
+	if (!q->buf && oq_alloc(l, q) != 0)
 		return -ENOMEM;
 	if (!oq_room(q, n, 1))
 		return -ENOBUFS;
@@ -117,7 +152,7 @@ void xe_link_push_setup(struct xe_link *l, const struct xe_nexus_setup *s)
 {
 	uint8_t b[XE_NEXUS_RSP_LEN];
 	size_t n = xe_nexus_setup_encode(s, b);
-	int err = xe_tcp_oq_raw(&l->s[XE_CTL].oq, b, n);
+	int err = xe_tcp_oq_raw(l, &l->s[XE_CTL].oq, b, n);
 
 	if (err)
 		xe_link_fail(l, -err);
@@ -139,7 +174,7 @@ bool xe_link_push(struct xe_link *l, const struct xe_out *o, struct xe_tx *tx)
 
 	if (l->failed)
 		return false;
-	if ((!ctl->seg && oq_alloc(ctl)) || (!dat->seg && oq_alloc(dat))) {
+	if ((!ctl->buf && oq_alloc(l, ctl)) || (!dat->buf && oq_alloc(l, dat))) {
 		xe_link_fail(l, ENOMEM);
 		return false;
 	}
@@ -207,7 +242,7 @@ static void stream_send(struct xe_stream *s)
 		n = q->nr < SEND_IOV ? q->nr : SEND_IOV;
 		for (i = 0; i < n; i++) {
 			struct xe_oseg *g =
-				&q->seg[(q->head + i) % XE_TCP_SEGS];
+				&q->buf->seg[(q->head + i) % XE_TCP_SEGS];
 
 			iov[i].iov_base = g->base;
 			iov[i].iov_len = g->len;
@@ -225,6 +260,8 @@ static void stream_send(struct xe_stream *s)
 			send_failed(s, errno);
 		}
 	}
+	if (q->nr == 0)
+		oq_release(s->link, q);
 }
 
 static void run_done(struct xe_link *l)

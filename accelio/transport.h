@@ -129,4 +129,7 @@ struct xe_listener *xe_listen(struct xio_context *ctx,
 			      void *owner);
 void xe_listener_close(struct xe_listener *ls);
 
+/* Frees what links of the context have left for the next ones. */
+void xe_transport_fini(struct xio_context *ctx);
+
 #endif

@@ -19,9 +19,11 @@ func TestCasesComplete(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	var out, log bytes.Buffer
-	c := config{rounds: 1, seconds: 0.02, warm: 0.001, only: regexp.MustCompile(""), out: &out, log: &log}
+	// Large messages at great depth take a gigabyte and show nothing new.
+	only := regexp.MustCompile(`^32 B|^4 KiB|depth 1$|depth 16$|^one-way|^memory`)
+	c := config{rounds: 1, seconds: 0.02, warm: 0.001, only: only, out: &out, log: &log}
 	require.NoError(t, c.run(ctx), log.String())
-	for _, r := range table {
+	for _, r := range c.rows() {
 		require.Contains(t, out.String(), "| "+r.name+" | ")
 	}
 }
