@@ -134,6 +134,7 @@ static int on_frame(struct xe_link *l, uint32_t type, const uint8_t *body,
 		l->barrier = rx;
 	l->rxq_nr++;
 	l->rxq_left += rx->left;
+	l->bulk = rx->left >= XE_TCP_BULK;
 	return 0;
 }
 
@@ -221,6 +222,16 @@ static void parse_kept(struct xe_link *l, struct xe_stream *s)
 }
 
 /*
+ * How much is read without knowing what it is. Behind large data there is a
+ * head, and then large data again: what of it comes with the head must be
+ * moved to its place.
+ */
+static size_t ahead(const struct xe_link *l)
+{
+	return l->bulk ? XE_TCP_BULK_AHEAD : XE_SCRATCH_LEN;
+}
+
+/*
  * Where the next bytes of the control socket go: behind what is kept, or into
  * the scratch memory. NULL: no memory, the link has failed.
  */
@@ -229,7 +240,7 @@ static uint8_t *ctl_space(struct xe_link *l, struct xe_stream *s, size_t *n)
 	size_t want = XE_TLV_LEN + (size_t)l->lim.buf_size;
 
 	if (!s->buf) {
-		*n = XE_SCRATCH_LEN;
+		*n = l->dual ? XE_SCRATCH_LEN : ahead(l);
 		return l->ctx->scratch;
 	}
 	if (s->pos > 0) {
@@ -261,6 +272,7 @@ static size_t read_some(struct xe_stream *s, struct iovec *iov, int nr,
 		r = readv(s->ev.fd, iov, nr);
 	while (r < 0 && errno == EINTR);
 	if (r > 0) {
+		l->got += (uint64_t)r;
 		/* Less than asked for: empty, unless the end is waiting. */
 		if ((size_t)r < want && !s->hup)
 			s->readable = false;
@@ -429,8 +441,8 @@ static bool dat_turn(struct xe_link *l)
 	want = dest;
 	if (follow) {
 		iov[nr].iov_base = l->ctx->scratch;
-		iov[nr++].iov_len = XE_SCRATCH_LEN;
-		want += XE_SCRATCH_LEN;
+		iov[nr++].iov_len = ahead(l);
+		want += ahead(l);
 	}
 	got = read_some(s, iov, nr, want);
 	if (got == 0)
@@ -466,22 +478,28 @@ static bool ended_unread(struct xe_link *l)
 	return r == 0 || (r < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
+/*
+ * Reads for a while, then lets others run: what was received is answered
+ * while it is still in the cache, and other links are not starved.
+ */
 void xe_tcp_read(struct xe_link *l)
 {
+	uint64_t enough = l->got + XE_TCP_BYTES_PER_TURN;
 	int turns;
 
-	for (turns = XE_TCP_READS_PER_TURN; turns > 0; turns--) {
+	for (turns = 0; turns < XE_TCP_READS_PER_TURN && l->got < enough;
+	     turns++) {
 		bool progress = ctl_turn(l);
 
 		if (l->dual && !l->failed)
 			progress = dat_turn(l) || progress;
 		if (l->failed)
 			return;
-		if (!progress)
-			break;
+		if (!progress) {
+			if ((l->ended && !l->paused) || ended_unread(l))
+				xe_link_fail(l, l->reason);
+			return;
+		}
 	}
-	if (turns == 0)
-		xe_loop_defer(&l->ctx->loop, &l->work);
-	else if ((l->ended && !l->paused) || ended_unread(l))
-		xe_link_fail(l, l->reason);
+	xe_loop_defer(&l->ctx->loop, &l->work);
 }

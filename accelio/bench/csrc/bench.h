@@ -41,6 +41,7 @@ struct params {
 	bool nodelay;
 	bool single;		/* one socket for a connection */
 	bool imm;		/* IMM_SEND_COMP on responses */
+	int sockbuf;		/* TCP_SO_SNDBUF and RCVBUF; 0: default */
 	bool pin;		/* responder on CPU 0, requester on CPU 1 */
 };
 

@@ -38,6 +38,12 @@ void library_options(void)
 	option(XIO_OPTLEVEL_ACCELIO, XIO_OPTNAME_DISABLE_HUGETBL, 1);
 	option(XIO_OPTLEVEL_TCP, XIO_OPTNAME_TCP_NO_DELAY, params.nodelay);
 	option(XIO_OPTLEVEL_TCP, XIO_OPTNAME_TCP_DUAL_STREAM, !params.single);
+	if (params.sockbuf) {
+		option(XIO_OPTLEVEL_TCP, XIO_OPTNAME_TCP_SO_SNDBUF,
+		       params.sockbuf);
+		option(XIO_OPTLEVEL_TCP, XIO_OPTNAME_TCP_SO_RCVBUF,
+		       params.sockbuf);
+	}
 }
 
 struct xio_context *new_context(void)

@@ -25,6 +25,7 @@ static const char usage[] =
 "  -N          TCP_NO_DELAY\n"
 "  -S          one socket for a connection instead of two\n"
 "  -I          IMM_SEND_COMP on responses\n"
+"  -b bytes    of the sockets' buffers\n"
 "  -C          bind the two sides to CPU 0 and 1\n";
 
 static void bad_usage(void)
@@ -50,13 +51,14 @@ static void read_arguments(int argc, char **argv)
 	params.depth = 1;
 	params.seconds = 1;
 	params.warm = 0.25;
-	while ((c = getopt(argc - 1, argv + 1, "s:d:t:w:n:c:pNSIC")) != -1) {
+	while ((c = getopt(argc - 1, argv + 1, "s:d:t:w:n:c:b:pNSIC")) != -1) {
 		switch (c) {
 		case 's': params.size = strtoul(optarg, NULL, 10); break;
 		case 'd': params.depth = (unsigned int)atoi(optarg); break;
 		case 't': params.seconds = atof(optarg); break;
 		case 'w': params.warm = atof(optarg); break;
 		case 'n': params.count = strtoull(optarg, NULL, 10); break;
+		case 'b': params.sockbuf = atoi(optarg); break;
 		case 'c': params.connections = (unsigned int)atoi(optarg); break;
 		case 'p': params.polling = true; break;
 		case 'N': params.nodelay = true; break;
