@@ -149,6 +149,8 @@ void xe_loop_del(struct xe_loop *l, struct xe_ev *ev)
 	struct epoll_event e;	/* old kernels want it to be there */
 	int i;
 
+	if (l->hot == ev)
+		l->hot = NULL;
 	memset(&e, 0, sizeof(e));
 	epoll_ctl(l->epfd, EPOLL_CTL_DEL, ev->fd, &e);
 	for (i = l->batch_pos; i < l->batch_nr; i++)
@@ -290,14 +292,35 @@ static void wait_and_dispatch(struct xe_loop *l, int timeout_ms)
 	l->batch_pos = 0;
 }
 
+/*
+ * A program that calls the loop over and over without waiting is after a short
+ * answer time: the socket that had input last is looked at first, and what
+ * comes of it goes out before epoll is asked, which costs as much again. epoll
+ * is asked in every pass all the same, because others may rely on that.
+ */
+static void spin(struct xe_loop *l)
+{
+	unsigned int i;
+
+	for (i = 0; i < XE_LOOP_SPIN && l->hot && !l->input; i++)
+		l->hot->fn(l->hot, EPOLLIN);
+	run_work(l);
+}
+
 void xe_loop_pass(struct xe_loop *l, int timeout_ms)
 {
+	bool may_wait = timeout_ms != 0;
+
 	l->running = true;
 	run_posted(l);
 	run_work(l);
 	if (!xe_list_empty(&l->work) || atomic_load(&l->stop))
 		timeout_ms = 0;
+	l->input = false;
+	if (!may_wait && l->idle >= XE_LOOP_SPIN)
+		spin(l);
 	wait_and_dispatch(l, timeout_ms);
+	l->idle = l->input || may_wait ? 0 : l->idle + 1;
 	run_posted(l);
 	run_work(l);
 	l->running = false;

@@ -19,6 +19,7 @@
 #include "list.h"
 
 #define XE_LOOP_BATCH	128	/* ready descriptors taken at once */
+#define XE_LOOP_SPIN	4u	/* idle passes that show a spinning program */
 
 /* A descriptor in the loop; lives inside its owner. */
 struct xe_ev {
@@ -48,6 +49,9 @@ struct xe_loop {
 	struct xe_list user_handlers;
 	bool running;			/* inside a pass */
 	bool broken;			/* epoll_wait itself failed */
+	struct xe_ev *hot;		/* its socket had input last */
+	bool input;			/* set by whoever gets some */
+	unsigned int idle;		/* passes in a row with nothing */
 
 	atomic_bool stop;		/* sticky: ends this or the next run */
 	atomic_bool woken;		/* the eventfd is readable */

@@ -289,6 +289,9 @@ static void on_event(struct xe_ev *ev, uint32_t events)
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
 		s->readable = true;
 		xe_tcp_read(l);
+		/* The next input comes by the other one while data is due. */
+		l->ctx->loop.hot = &l->s[l->dual && !xe_list_empty(&l->rxq) ?
+					 XE_DAT : XE_CTL].ev;
 	}
 }
 

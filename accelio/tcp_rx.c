@@ -269,10 +269,12 @@ static size_t read_some(struct xe_stream *s, struct iovec *iov, int nr,
 	ssize_t r;
 
 	do
-		r = readv(s->ev.fd, iov, nr);
+		r = nr == 1 ? recv(s->ev.fd, iov->iov_base, iov->iov_len, 0) :
+			      readv(s->ev.fd, iov, nr);
 	while (r < 0 && errno == EINTR);
 	if (r > 0) {
 		l->got += (uint64_t)r;
+		l->ctx->loop.input = true;
 		/* Less than asked for: empty, unless the end is waiting. */
 		if ((size_t)r < want && !s->hup)
 			s->readable = false;
