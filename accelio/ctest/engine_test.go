@@ -213,7 +213,7 @@ const peerPatience = 20 * time.Second
 func startPeer(t *testing.T, args ...string) *enginePeer {
 	t.Helper()
 	b := engineBuilder(t, compilers(t)[0], "address,undefined")
-	bin := b.linkEngine(t, program{name: "engine_peer", helpers: []string{"bystander.c"}})
+	bin := b.linkEngine(t, program{name: "engine_peer", helpers: []string{"bystander.c", "peer_places.c", "peer_print.c"}})
 	p := &enginePeer{t: t, cmd: exec.Command(bin, args...), lines: make(chan string, 4096)}
 	p.cmd.Env = append(os.Environ(),
 		"ASAN_OPTIONS=detect_leaks=1",

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -146,18 +147,82 @@ func cut(ctl, data []byte, dual bool) (f frame, ctlEnd, dataEnd int, ok bool) {
 	return frame{ctl[:n], ctl[n : n+d]}, n + d, 0, true
 }
 
+// mapURIs is the frame with each URI, portal or target of a setup payload
+// changed, and the lengths with them. Other frames stay as they are.
+func mapURIs(f frame, change func(string) string) frame {
+	typ := f.typ()
+	if typ != sessionSetupReq && typ != sessionSetupRsp || len(f.ctl) < prefixLen {
+		return f
+	}
+	p := f.payload()
+	var out []byte
+	switch {
+	case typ == sessionSetupReq && len(p) >= 28:
+		end := 28 + int(be.Uint16(p[24:]))
+		if end > len(p) {
+			return f
+		}
+		uri := change(string(p[28:end]))
+		out = append(bytes.Clone(p[:28]), uri...)
+		be.PutUint16(out[24:], uint16(len(uri)))
+		out = append(out, p[end:]...)
+	case typ == sessionSetupRsp && len(p) >= 30 && be.Uint16(p[4:]) == 1:
+		out = mapTexts(p, 30, int(be.Uint16(p[26:])), change)
+	case typ == sessionSetupRsp && len(p) >= 10 && be.Uint16(p[4:]) == 2:
+		out = mapTexts(p, 10, int(be.Uint16(p[6:])), change)
+	}
+	if out == nil {
+		return f
+	}
+	g := frame{ctl: bytes.Clone(f.ctl), data: out}
+	if len(f.data) == 0 {
+		g = frame{ctl: append(g.ctl[:prefixLen], out...)}
+		be.PutUint64(g.ctl[offLen:], uint64(len(g.ctl)-tlvLen))
+	}
+	be.PutUint16(g.ctl[offUlpHdr:], uint16(len(out)))
+	return g
+}
+
+// mapTexts is p with nr texts changed that begin at pos, each behind its
+// length; nil when they are not all there.
+func mapTexts(p []byte, pos, nr int, change func(string) string) []byte {
+	out := bytes.Clone(p[:pos])
+	for range nr {
+		if pos+2 > len(p) {
+			return nil
+		}
+		end := pos + 2 + int(be.Uint16(p[pos:]))
+		if end > len(p) {
+			return nil
+		}
+		text := change(string(p[pos+2 : end]))
+		out = be.AppendUint16(out, uint16(len(text)))
+		out = append(out, text...)
+		pos = end
+	}
+	return append(out, p[pos:]...)
+}
+
+// splitPort is a URI without a resource, in front of its port and the port.
+func splitPort(uri string) (head, port string) {
+	i := strings.LastIndexByte(uri, ':') + 1
+	return uri[:i], uri[i:]
+}
+
 // step is one frame of a captured conversation.
 type step struct {
 	frame
+	link     int // number of its transport connection, from 0
 	toServer bool
 	at       int // number of the event that completed it
 }
 
-// conversation is a golden capture of one transport connection.
+// conversation is a golden capture.
 type conversation struct {
 	dual  bool
-	steps []step // in time order
-	port  string // of the server
+	steps []step   // in time order
+	links []string // the server's port of each transport connection
+	ports []string // all that are named, the first one's first
 }
 
 var fillToken = regexp.MustCompile(`^([0-9a-f]{2})\*([0-9]+)$`)
@@ -181,19 +246,38 @@ func decodeTokens(t *testing.T, tokens []string) []byte {
 	return b
 }
 
-// readCapture reads a capture with one transport connection.
+// stream is what one socket carried in one direction.
+type stream struct {
+	bytes []byte
+	marks [][2]int // length after event number
+}
+
+func (s *stream) add(b []byte, event int) {
+	s.bytes = append(s.bytes, b...)
+	s.marks = append(s.marks, [2]int{len(s.bytes), event})
+}
+
+// when is the event that brought the last byte before pos.
+func (s *stream) when(pos int) int {
+	for _, m := range s.marks {
+		if m[0] >= pos {
+			return m[1]
+		}
+	}
+	return 0
+}
+
+var socketName = regexp.MustCompile(`^c([1-9])\.(one|ctl|data)$`)
+
+// readCapture reads a capture.
 func readCapture(t *testing.T, path string) conversation {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	type stream struct {
-		bytes []byte
-		marks [][2]int // length after event number
-	}
-	var streams [2][2]stream // to client/server; control or only/data
 	c := conversation{}
+	var streams [][2][2]stream // of each link: to client/server; control or only/data
 	event := 0
 	for line := range strings.Lines(string(text)) {
 		w := strings.Fields(line)
@@ -201,63 +285,109 @@ func readCapture(t *testing.T, path string) conversation {
 			continue
 		}
 		event++
-		var sock int
-		switch w[1] {
-		case "c1.one", "c1.ctl":
-		case "c1.data":
+		m := socketName.FindStringSubmatch(w[1])
+		if m == nil {
+			t.Fatalf("%s: socket %q", path, w[1])
+		}
+		link, sock := int(m[1][0]-'1'), 0
+		if m[2] == "data" {
 			sock = 1
 			c.dual = true
-		default:
-			t.Fatalf("%s: more than one transport connection", path)
+		}
+		if link == len(streams) && w[2] == "open" {
+			streams = append(streams, [2][2]stream{})
+			c.links = append(c.links, strings.TrimPrefix(w[4], "peer="))
+		}
+		if link >= len(streams) {
+			t.Fatalf("%s: %s is not open", path, w[1])
 		}
 		switch w[2] {
-		case "open":
-			c.port = strings.TrimPrefix(w[4], "peer=")
-		case ">", "<":
-			dir := 0
-			if w[2] == ">" {
-				dir = 1
-			}
-			s := &streams[dir][sock]
-			s.bytes = append(s.bytes, decodeTokens(t, w[3:])...)
-			s.marks = append(s.marks, [2]int{len(s.bytes), event})
+		case ">":
+			streams[link][1][sock].add(decodeTokens(t, w[3:]), event)
+		case "<":
+			streams[link][0][sock].add(decodeTokens(t, w[3:]), event)
 		}
 	}
-	when := func(s stream, pos int) int {
-		for _, m := range s.marks {
-			if m[0] >= pos {
-				return m[1]
-			}
-		}
-		return 0
-	}
-	for dir := range streams {
-		ctl, data := streams[dir][0], streams[dir][1]
-		var pos [2]int
-		if dir == 1 {
-			// The connect messages are made anew.
-			pos[0] = 8
-			if c.dual {
-				pos[1] = 8
-			}
-		}
-		for pos[0] < len(ctl.bytes) {
-			f, ctlEnd, dataEnd, ok := cut(ctl.bytes[pos[0]:], data.bytes[pos[1]:], c.dual)
-			if !ok {
-				t.Fatalf("%s: a frame is not complete", path)
-			}
-			pos[0] += ctlEnd
-			pos[1] += dataEnd
-			at := max(when(ctl, pos[0]), when(data, pos[1]))
-			if dataEnd == 0 {
-				at = when(ctl, pos[0])
-			}
-			c.steps = append(c.steps, step{f, dir == 1, at})
-		}
-		if pos[1] != len(data.bytes) {
-			t.Fatalf("%s: %d bytes left over", path, len(data.bytes)-pos[1])
+	for link := range streams {
+		for dir := range streams[link] {
+			c.cutStream(t, path, link, dir == 1, &streams[link][dir][0], &streams[link][dir][1])
 		}
 	}
 	sort.SliceStable(c.steps, func(i, j int) bool { return c.steps[i].at < c.steps[j].at })
+	for _, s := range c.steps {
+		mapURIs(s.frame, func(uri string) string {
+			if _, port := splitPort(uri); !slices.Contains(c.ports, port) {
+				c.ports = append(c.ports, port)
+			}
+			return uri
+		})
+	}
+	if len(c.ports) == 0 || c.ports[0] != c.links[0] {
+		t.Fatalf("%s: names the ports %v, the first link goes to %v", path, c.ports, c.links)
+	}
 	return c
+}
+
+// cutStream appends the frames of one direction of a link.
+func (c *conversation) cutStream(t *testing.T, path string, link int, toServer bool, ctl, data *stream) {
+	t.Helper()
+	var pos [2]int
+	if toServer {
+		// The connect messages are made anew.
+		pos[0] = 8
+		if c.dual {
+			pos[1] = 8
+		}
+	}
+	for pos[0] < len(ctl.bytes) {
+		f, ctlEnd, dataEnd, ok := cut(ctl.bytes[pos[0]:], data.bytes[pos[1]:], c.dual)
+		if !ok {
+			t.Fatalf("%s: a frame is not complete", path)
+		}
+		pos[0] += ctlEnd
+		pos[1] += dataEnd
+		at := ctl.when(pos[0])
+		if dataEnd > 0 {
+			at = max(at, data.when(pos[1]))
+		}
+		c.steps = append(c.steps, step{f, link, toServer, at})
+	}
+	if pos[1] != len(data.bytes) {
+		t.Fatalf("%s: %d bytes left over", path, len(data.bytes)-pos[1])
+	}
+}
+
+// TestMapURIs renames ports to longer and shorter ones, as the ports of a run
+// may be.
+func TestMapURIs(t *testing.T) {
+	renamed := 0
+	for _, file := range captures(t) {
+		c := readCapture(t, file)
+		for _, s := range c.steps {
+			for _, port := range []string{"8", "4096", "123456789"} {
+				g := mapURIs(s.frame, func(uri string) string {
+					renamed++
+					head, old := splitPort(uri)
+					return head + port + "#" + old
+				})
+				ctl, data := g.ctl, g.data
+				if !c.dual {
+					ctl, data = slices.Concat(ctl, data), nil
+				}
+				if _, i, j, ok := cut(ctl, data, c.dual); !ok || i != len(ctl) || j != len(data) {
+					t.Fatalf("%s: %v became %v", file, s.frame, g)
+				}
+				g = mapURIs(g, func(uri string) string {
+					head, old := splitPort(uri)
+					return head + strings.TrimPrefix(old, port+"#")
+				})
+				if !bytes.Equal(g.ctl, s.ctl) || !bytes.Equal(g.data, s.data) {
+					t.Fatalf("%s: %v came back as %v", file, s.frame, g)
+				}
+			}
+		}
+	}
+	if renamed < 3*25 {
+		t.Fatalf("%d texts in all captures", renamed)
+	}
 }

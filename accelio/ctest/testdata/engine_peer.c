@@ -15,6 +15,8 @@
 
 #include "bystander.h"
 #include "libxio.h"
+#include "peer_places.h"
+#include "peer_print.h"
 
 #define LINES	4096
 #define HELD	64
@@ -24,6 +26,7 @@ struct shape {
 	size_t data;
 	unsigned char hdr_fill;
 	unsigned char data_fill;
+	const char *text;	/* of the header, instead of its fill */
 };
 
 static struct {
@@ -36,6 +39,9 @@ static struct {
 	bool in_turns;		/* a request when the last was answered */
 	int requests;		/* queued before the connection is up */
 	int sessions;
+	bool redirect;		/* to the places that listen */
+	int listeners;		/* besides the first: portals or targets */
+	int connections;	/* numbered; as client, of each session */
 	size_t in_len;		/* offered for each response */
 	struct shape req;
 	struct shape rsp;
@@ -56,21 +62,6 @@ static int sessions_over;
 static int answered;
 static long echo_left, echo_sent, echo_done;
 static unsigned int echo_serial;
-
-static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-#include <stdarg.h>
-
-static void say(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	putchar('\n');
-	fflush(stdout);
-}
 
 static void die(const char *what)
 {
@@ -96,6 +87,8 @@ static struct message *message_new(const struct shape *s)
 	if (!o)
 		exit(2);
 	memset(o->mem, s->hdr_fill, s->hdr);
+	if (s->text)
+		memcpy(o->mem, s->text, s->hdr);
 	memset(o->mem + s->hdr, s->data_fill, s->data);
 	o->m.out.sgl_type = XIO_SGL_TYPE_IOV;
 	o->m.out.data_iov.max_nents = XIO_IOVLEN;
@@ -134,51 +127,10 @@ static void message_offer(struct message *o, size_t n)
 	o->m.in.data_iov.sglist[0].iov_len = n;
 }
 
-/* "LEN" of one byte value as "LENxVALUE"; anything else is "mixed". */
-static void describe(char *dst, size_t cap, const void *base, size_t n)
+/* The user context of connections with a number is the number. */
+static const char *prefix(const void *user)
 {
-	const unsigned char *p = base;
-	size_t i;
-
-	if (n == 0) {
-		snprintf(dst, cap, "0");
-		return;
-	}
-	for (i = 1; i < n && p[i] == p[0]; i++)
-		;
-	if (i == n)
-		snprintf(dst, cap, "%zux%02x", n, p[0]);
-	else
-		snprintf(dst, cap, "%zu-mixed", n);
-}
-
-static const char *type_name(const struct xio_msg *m)
-{
-	switch ((int)m->type) {
-	case XIO_MSG_TYPE_REQ:
-		return "request";
-	case XIO_MSG_TYPE_RSP:
-		return "response";
-	case XIO_MSG_TYPE_ONE_WAY:
-		return "one-way";
-	case 0x24:
-		return "one-way-receipt";
-	default:
-		return "unknown";
-	}
-}
-
-static void say_message(const char *what, const struct xio_msg *m)
-{
-	const struct xio_iovec_ex *sgl = vmsg_sglist(&m->in);
-	char hdr[64], data[64];
-	unsigned int i;
-
-	describe(hdr, sizeof(hdr), m->in.header.iov_base,
-		 m->in.header.iov_len);
-	for (i = 0; i < vmsg_sglist_nents(&m->in); i++)
-		describe(data, sizeof(data), sgl[i].iov_base, sgl[i].iov_len);
-	say("%s %s hdr=%s data=%s", what, type_name(m), hdr, i ? data : "0");
+	return opt.connections ? ((const struct numbered *)user)->prefix : "";
 }
 
 static void send_requests(int n)
@@ -303,20 +255,33 @@ static void end(void)
 		stop();
 }
 
+static void number_new(struct xio_connection *c)
+{
+	struct xio_connection_attr a = { .user_context = number_next() };
+	struct numbered *n = a.user_context;
+
+	if (!n || xio_modify_connection(c, &a, XIO_CONNECTION_ATTR_USER_CTX))
+		die("number of a connection");
+	n->conn = c;
+}
+
 static int on_session_event(struct xio_session *s,
 			    struct xio_session_event_data *d, void *user)
 {
-	char priv[64];
+	struct numbered *n;
 	int i;
 
 	(void)user;
-	describe(priv, sizeof(priv), d->private_data, d->private_data_len);
+	if (opt.connections && d->event == XIO_SESSION_NEW_CONNECTION_EVENT)
+		number_new(d->conn);
+	n = number_of(d->conn);
 	if (d->event == XIO_SESSION_REJECT_EVENT)
 		say("%s [%s] %.*s", xio_session_event_str(d->event),
 		    xio_strerror((int)d->reason), (int)d->private_data_len,
 		    (const char *)d->private_data);
 	else if (!opt.echo || !opt.server)
-		say("%s [%s]", xio_session_event_str(d->event),
+		say("%s%s [%s]", n ? n->prefix : "",
+		    xio_session_event_str(d->event),
 		    xio_strerror((int)d->reason));
 	switch (d->event) {
 	case XIO_SESSION_NEW_CONNECTION_EVENT:
@@ -329,6 +294,8 @@ static int on_session_event(struct xio_session *s,
 		held_nr = 0;
 		if (conn == d->conn)
 			conn = NULL;
+		if (n)
+			n->conn = NULL;
 		if (xio_connection_destroy(d->conn))
 			die("connection_destroy");
 		break;
@@ -351,8 +318,8 @@ static int on_new_session(struct xio_session *s,
 			  struct xio_new_session_req *req, void *user)
 {
 	static char no[] = "NOPE-reject-data";
+	static char yes[64];
 
-	(void)user;
 	if (!opt.echo)
 		say("new session uri=%.*s priv=%.*s", (int)req->uri_len,
 		    req->uri, (int)req->private_data_len,
@@ -360,7 +327,15 @@ static int on_new_session(struct xio_session *s,
 	if (opt.reject)
 		return xio_reject(s, XIO_E_SESSION_REFUSED, no,
 				  sizeof(no) - 1);
-	return xio_accept(s, NULL, 0, NULL, 0);
+	/* The places themselves accept without more ado. */
+	if (user)
+		return xio_accept(s, NULL, 0, NULL, 0);
+	if (opt.redirect)
+		return xio_redirect(s, place_uris(), place_uris_nr());
+	if (opt.priv)
+		snprintf(yes, sizeof(yes), "%s", opt.priv);
+	return xio_accept(s, place_uris(), place_uris_nr(),
+			  opt.priv ? yes : NULL, strlen(yes));
 }
 
 static int on_session_established(struct xio_session *s,
@@ -368,7 +343,8 @@ static int on_session_established(struct xio_session *s,
 {
 	(void)s;
 	(void)user;
-	say("session established priv=%d", (int)rsp->private_data_len);
+	say("session established priv=%.*s", (int)rsp->private_data_len,
+	    (const char *)rsp->private_data);
 	return 0;
 }
 
@@ -377,7 +353,6 @@ static int on_msg(struct xio_session *s, struct xio_msg *m, int last,
 {
 	(void)s;
 	(void)last;
-	(void)user;
 	if (opt.echo) {
 		if (m->type == XIO_MSG_TYPE_RSP)
 			echo_check(m);
@@ -387,7 +362,7 @@ static int on_msg(struct xio_session *s, struct xio_msg *m, int last,
 			xio_release_msg(m);
 		return 0;
 	}
-	say_message("received", m);
+	say_message(prefix(user), "received", m);
 	switch (m->type) {
 	case XIO_MSG_TYPE_RSP:
 		if (xio_release_response(m))
@@ -474,12 +449,17 @@ static struct xio_session_ops ops = {
 
 static void command(const char *line)
 {
+	struct numbered *n;
 	int i;
 
 	if (strcmp(line, "bystander") == 0) {
 		bystander_echo(5);
 	} else if (strcmp(line, "connect") == 0) {
 		connect_session();
+	} else if (sscanf(line, "close %d", &i) == 1) {
+		n = number_find(i);
+		if (!n || !n->conn || xio_disconnect(n->conn))
+			die("disconnect");
 	} else if (strcmp(line, "close") == 0) {
 		if (!conn || xio_disconnect(conn))
 			die("disconnect");
@@ -536,6 +516,8 @@ static void on_stdin(int fd, int events, void *data)
 static void connect_session(void)
 {
 	struct xio_connection_params cp = { .ctx = ctx };
+	struct numbered *n = NULL;
+	int i;
 	struct xio_session_params sp = {
 		.type = XIO_SESSION_CLIENT,
 		.ses_ops = &ops,
@@ -551,10 +533,19 @@ static void connect_session(void)
 	cp.session = xio_session_create(&sp);
 	if (!cp.session)
 		die("session_create");
-	conn = xio_connect(&cp);
-	if (!conn)
-		die("connect");
-	send_requests(opt.in_turns ? 1 : opt.requests);
+	for (i = 0; i < (opt.connections ? opt.connections : 1); i++) {
+		if (opt.connections)
+			n = number_next();
+		cp.conn_user_context = n;
+		if (i > 0)
+			cp.ctx = place_open(ctx);
+		conn = cp.ctx ? xio_connect(&cp) : NULL;
+		if (!conn)
+			die("connect");
+		if (n)
+			n->conn = conn;
+		send_requests(opt.in_turns ? 1 : opt.requests);
+	}
 }
 
 static void set_keepalive(const char *arg)
@@ -597,7 +588,7 @@ static void options(int argc, char **argv)
 	int c;
 
 	while ((c = getopt(argc, argv,
-			   "s1orlejfwn:h:d:H:D:i:p:S:k:O:b:R:")) != -1) {
+			   "s1orlejfwTn:h:d:t:H:D:i:p:S:k:O:b:R:P:C:")) != -1) {
 		switch (c) {
 		case 's': opt.server = true; break;
 		case '1': set_dual(0); break;
@@ -625,6 +616,13 @@ static void options(int argc, char **argv)
 		case 'k': set_keepalive(optarg); break;
 		case 'O': set_option(optarg); break;
 		case 'b': opt.bystander = optarg; break;
+		case 'T': opt.redirect = true; break;
+		case 'P': opt.listeners = atoi(optarg); break;
+		case 'C': opt.connections = atoi(optarg); break;
+		case 't':
+			opt.req.text = optarg;
+			opt.req.hdr = strlen(optarg);
+			break;
 		default: exit(2);
 		}
 	}
@@ -641,6 +639,7 @@ int main(int argc, char **argv)
 {
 	struct xio_server *server = NULL;
 	uint16_t port = 0;
+	int i;
 
 	xio_init();
 	options(argc, argv);
@@ -655,6 +654,12 @@ int main(int argc, char **argv)
 		if (!server)
 			die("bind");
 		say("port %u", (unsigned int)port);
+		for (i = 0; i < opt.listeners; i++) {
+			port = place_listen(ctx, &ops);
+			if (!port)
+				die("listen");
+			say("port %u", (unsigned int)port);
+		}
 	} else if (opt.bystander) {
 		bystander_open(ctx, opt.bystander, stop);
 	} else {
@@ -663,6 +668,8 @@ int main(int argc, char **argv)
 	xio_context_run_loop(ctx, XIO_INFINITE);
 	if (server && xio_unbind(server))
 		die("unbind");
+	if (places_close(ctx))
+		die("unbind of a place");
 	xio_context_destroy(ctx);
 	xio_shutdown();
 	say("end");
