@@ -117,7 +117,7 @@ static int start(struct xio_connection *c)
 		return xio_errno();
 	xe_conn_attach(c, n);
 	if (n->state == XE_NEXUS_UP)
-		xe_loop_defer(&c->ctx->loop, &c->setup);
+		xe_loop_defer_shown(&c->ctx->loop, &c->setup);
 	return 0;
 }
 

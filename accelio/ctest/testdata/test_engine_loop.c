@@ -386,6 +386,32 @@ static void outer_loop(void)
 		    60000);
 }
 
+/* A session on a link that is up already: its first frame needs no event. */
+static void outer_loop_again(void)
+{
+	struct app c, s;
+	struct pollfd p[2];
+
+	pair_open(&c, &s);
+	CHECK_EQ(xio_disconnect(c.conn), 0);
+	WAIT_FOR(&c, &s, c.over == 1 && s.over == 1);
+	p[0].fd = xio_context_get_poll_fd(c.ctx);
+	p[1].fd = xio_context_get_poll_fd(s.ctx);
+	p[0].events = p[1].events = POLLIN;
+	app_connect(&c, s.port);
+	while (c.established < 2 && poll(p, 2, 8000) > 0) {
+		if (p[0].revents)
+			xio_context_poll_wait(c.ctx, 0);
+		if (p[1].revents)
+			xio_context_poll_wait(s.ctx, 0);
+	}
+	CHECK_EQ(c.established, 2);
+	CHECK_EQ(xio_disconnect(c.conn), 0);
+	WAIT_FOR(&c, &s, c.over == 2 && s.over == 2);
+	app_close(&c);
+	app_close(&s);
+}
+
 /* ---- threads ------------------------------------------------------------ */
 
 #define CLIENTS		3
@@ -576,6 +602,7 @@ int main(void)
 	RUN(edge_survives_deletion);
 	RUN(context_destroyed_in_handler);
 	RUN(outer_loop);
+	RUN(outer_loop_again);
 	RUN(several_threads);
 	RUN(disconnect_from_another_thread);
 	CHECK_EQ(open_fds(), before);
