@@ -168,6 +168,7 @@ static void on_teardown(struct xe_work *w)
 void xe_session_end(struct xio_session *s, struct xio_context *ctx)
 {
 	atomic_store(&s->state, XE_SESSION_CLOSED);
+	s->ended = true;
 	s->teardown_ctx = ctx;
 	xe_loop_defer_shown(&ctx->loop, &s->teardown);
 }
@@ -208,18 +209,27 @@ void xe_session_forsake(struct xio_connection *c)
 void xe_session_leave(struct xio_connection *c, struct xio_context *ctx)
 {
 	struct xio_session *s = c->session;
+	bool member;
 
 	pthread_mutex_lock(&s->lock);
+	member = !xe_list_empty(&c->session_link);
 	xe_list_del(&c->session_link);
 	if (s->lead == c)
 		lead_gone(s);
-	if (ctx && !c->silent) {
-		s->reason = c->reason;
-		/* Accepted with portals: its connections are still to come. */
-		if (xe_list_empty(&s->connections) &&
-		    xe_session_state(s) != XE_SESSION_ACCEPTED)
-			xe_session_end(s, ctx);
+	if (member && ctx && !c->silent) {
+		s->seen = true;
+		/* One that came to its end by itself has its reason. */
+		if (xe_session_state(s) != XE_SESSION_CLOSED)
+			s->reason = c->reason;
 	}
+	/*
+	 * A silent one counts as well: it is a connect that failed, after
+	 * which another connection may have gone. Accepted with portals: the
+	 * connections are still to come.
+	 */
+	if (member && ctx && s->seen && !s->ended && !any_alive(s) &&
+	    xe_session_state(s) != XE_SESSION_ACCEPTED)
+		xe_session_end(s, ctx);
 	pthread_mutex_unlock(&s->lock);
 }
 

@@ -65,6 +65,8 @@ struct xio_session {
 	bool announced;			/* server: NEW_CONNECTION delivered */
 	int reason;			/* locked: of teardown */
 	int refs;			/* locked: the application's, callbacks */
+	bool seen;			/* locked: had a connection */
+	bool ended;			/* locked: teardown is due, or was */
 	bool destroyed;			/* locked */
 	struct xe_work teardown;
 	struct xio_context *teardown_ctx; /* where it waits */
@@ -89,7 +91,10 @@ struct xio_session *xe_session_new(enum xio_session_type type,
 void xe_session_hold(struct xio_session *s);
 void xe_session_drop(struct xio_session *s);
 
-/* c is destroyed; the last one brings SESSION_TEARDOWN from ctx's loop. */
+/*
+ * c is destroyed; the last one on a context that is there brings
+ * SESSION_TEARDOWN from ctx's loop.
+ */
 void xe_session_leave(struct xio_connection *c, struct xio_context *ctx);
 /* Locked: connections that wait look whether it is their turn. */
 void xe_session_wake(struct xio_session *s);
