@@ -317,8 +317,12 @@ void xe_conn_lost(struct xio_connection *c, int reason)
 	enum xe_conn_state was = c->state;
 
 	if (was == XE_CONN_INIT && xe_session_retry(c, reason)) {
+		/* Control frames of the old link; requests wait for the new. */
+		xe_work_cancel(&c->setup);
 		flush(c, &c->waiting);
 		flush(c, &c->ctl_queue);
+		flush(c, &c->answering);
+		flush(c, &c->receiving);
 		leave_nexus(c);
 		return;
 	}

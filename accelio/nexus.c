@@ -194,7 +194,7 @@ struct xe_nexus *xe_nexus_get(struct xio_context *ctx, const struct xe_uri *u,
 	xe_list_for_each(p, &ctx->nexuses) {
 		n = xe_container_of(p, struct xe_nexus, link);
 		if (!out_addr && n->shareable && n->state == XE_NEXUS_UP &&
-		    n->refs == 0 && n->tos == tos &&
+		    n->refs == 0 && !xe_link_failed(n->l) && n->tos == tos &&
 		    strcmp(n->portal, u->portal) == 0) {
 			xe_nexus_ref(n);
 			return n;
