@@ -55,6 +55,7 @@ struct xio_session {
 	uint32_t peer_rcv_msgs;
 	struct xe_list connections;	/* locked */
 	struct xio_connection *lead;	/* locked */
+	bool opened;			/* client, locked: accepted */
 	char **portals;			/* client, locked: see session_client.c */
 	unsigned int portals_nr;
 	unsigned int next_portal;
@@ -68,6 +69,7 @@ struct xio_session {
 	bool seen;			/* locked: had a connection */
 	bool ended;			/* locked: teardown is due, or was */
 	bool destroyed;			/* locked */
+	struct xe_session_wait *wait;	/* server, locked: see session_wait.c */
 	struct xe_work teardown;
 	struct xio_context *teardown_ctx; /* where it waits */
 	struct xio_session *table_next;
@@ -136,7 +138,14 @@ int xe_session_on_setup_req(struct xe_nexus *n, uint32_t ltid,
 			    const uint8_t *p, size_t len);
 int xe_session_on_hello_req(struct xe_nexus *n, uint32_t session_id,
 			    uint32_t ltid);
-/* The context goes: sessions that wait for their first hello there. */
+
+/* ---- session_wait.c: accepted with portals, until the first hello ------- */
+
+/* On the thread of ctx. 0, or -1 and xio_errno. */
+int xe_session_wait(struct xio_session *s, struct xio_context *ctx);
+/* Locked, any thread: somebody came, or the session is destroyed. */
+void xe_session_wait_over(struct xio_session *s);
+/* The context goes: nobody watches its waiting sessions any more. */
 void xe_session_forget_waiting(struct xio_context *ctx);
 
 #endif

@@ -68,7 +68,8 @@ static int destination(struct xio_connection *c, const char **uri)
 	switch (xe_session_state(s)) {
 	case XE_SESSION_INIT:
 	case XE_SESSION_CONNECT:
-		if (!s->lead) {
+		/* Once it is open nobody need lead, until all may say hello. */
+		if (!s->lead && !s->opened) {
 			s->lead = c;
 			c->lead = true;
 			atomic_store(&s->state, XE_SESSION_CONNECT);
@@ -249,8 +250,16 @@ static int on_accepted(struct xio_session *s, struct xio_connection *c,
 	err = keep_portals(s, r);
 	if (!err && portals)
 		err = xe_conn_leave_link(c);
-	if (err)
+	if (err) {
+		/* Portals are no targets that could be tried instead. */
+		pthread_mutex_lock(&s->lock);
+		xe_session_free_portals(s);
+		pthread_mutex_unlock(&s->lock);
 		return err;
+	}
+	pthread_mutex_lock(&s->lock);
+	s->opened = true;
+	pthread_mutex_unlock(&s->lock);
 	if (!portals)
 		xe_conn_online(c);
 	/* The callback may destroy a connection that is not online. */
