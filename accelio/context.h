@@ -26,7 +26,7 @@ struct xio_context {
 	struct xe_list nexuses;
 	struct xe_list servers;
 	struct xe_list connections;
-	struct xe_list waiting_sessions;	/* see session_server.c */
+	struct xe_list waiting_sessions;	/* see session_wait.c */
 	unsigned int waiting_nr;	/* of them */
 	/* tasks: see message.h */
 	struct xe_list tasks;

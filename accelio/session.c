@@ -134,8 +134,10 @@ int xio_session_destroy(struct xio_session *session)
 	}
 	pthread_mutex_lock(&s->lock);
 	busy = any_alive(s);
-	if (!busy)
+	if (!busy) {
 		s->destroyed = true;	/* nobody joins any more */
+		xe_session_wait_over(s);
+	}
 	pthread_mutex_unlock(&s->lock);
 	if (busy) {
 		XE_ERR("session destroyed with live connections");

@@ -142,7 +142,7 @@ int xe_session_on_hello_req(struct xe_nexus *n, uint32_t session_id,
 /* ---- session_wait.c: accepted with portals, until the first hello ------- */
 
 /* On the thread of ctx. 0, or -1 and xio_errno. */
-int xe_session_wait(struct xio_session *s, struct xio_context *ctx);
+int xe_session_wait(struct xio_session *s, const struct xio_connection *c);
 /* Locked, any thread: somebody came, or the session is destroyed. */
 void xe_session_wait_over(struct xio_session *s);
 /* The context goes: nobody watches its waiting sessions any more. */

@@ -22,73 +22,6 @@ static uint16_t u16(uint32_t n)
 	return n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
 }
 
-/* ---- accepted with portals, and nobody comes --------------------------- */
-
-/* Knows its session by id: others end it on other threads. */
-struct waiting {
-	struct xe_list link;		/* ctx->waiting_sessions */
-	struct xio_context *ctx;
-	struct xe_timer timer;
-	uint32_t session_id;
-	struct sockaddr_storage peer;
-};
-
-static void waiting_free(struct waiting *w)
-{
-	xe_timer_cancel(&w->timer);
-	xe_list_del(&w->link);
-	w->ctx->waiting_nr--;
-	xe_free(w);
-}
-
-static void on_waited(struct xe_timer *t)
-{
-	struct waiting *w = xe_container_of(t, struct waiting, timer);
-	struct xio_session *s = xe_session_table_find(w->session_id);
-	struct xio_context *ctx = w->ctx;
-	struct sockaddr_storage peer = w->peer;
-
-	waiting_free(w);
-	if (!s)
-		return;
-	pthread_mutex_lock(&s->lock);
-	if (xe_session_state(s) == XE_SESSION_ACCEPTED) {
-		XE_PEER_ERR(&peer, "came to no portal of its session in time");
-		s->reason = XIO_E_TIMEOUT;
-		if (xe_list_empty(&s->connections))
-			xe_session_end(s, ctx);
-		else	/* the application has the first one still */
-			atomic_store(&s->state, XE_SESSION_CLOSED);
-	}
-	pthread_mutex_unlock(&s->lock);
-	xe_session_drop(s);
-}
-
-static int wait_for_hello(struct xio_session *s, struct xio_connection *c)
-{
-	struct waiting *w = xe_zalloc(sizeof(*w));
-	struct xio_context *ctx = c->ctx;
-
-	if (!w)
-		return -1;
-	w->ctx = ctx;
-	w->session_id = s->id;
-	w->peer = c->peer;
-	xe_timer_init(&w->timer, on_waited);
-	xe_list_add_tail(&ctx->waiting_sessions, &w->link);
-	ctx->waiting_nr++;
-	xe_timer_set(&ctx->loop, &w->timer,
-		     XE_OPT(limit_hello_time) * XE_NS_PER_MS);
-	return 0;
-}
-
-void xe_session_forget_waiting(struct xio_context *ctx)
-{
-	while (!xe_list_empty(&ctx->waiting_sessions))
-		waiting_free(xe_container_of(ctx->waiting_sessions.next,
-					     struct waiting, link));
-}
-
 /* ---- the decision ------------------------------------------------------ */
 
 /* Does what the decision asks for, once the session is announced. */
@@ -131,16 +64,19 @@ static int decide(struct xio_session *s, struct xe_session_rsp *r)
 	len = xe_session_rsp_encode(r, buf, sizeof(buf));
 	if (len < 0)
 		return xe_fail(-len);
-	if (next == XE_SESSION_ACCEPTED && wait_for_hello(s, c))
+	if (next == XE_SESSION_ACCEPTED && xe_session_wait(s, c))
 		return -1;
 	err = xe_conn_send_payload(c, XE_SESSION_SETUP_RSP, s->setup_ltid,
 				   buf, len);
+	pthread_mutex_lock(&s->lock);
+	if (err)
+		xe_session_wait_over(s);
+	else
+		atomic_store(&s->state, next);
+	pthread_mutex_unlock(&s->lock);
 	if (err)
 		return xe_fail(-err);
 	s->decided = true;
-	pthread_mutex_lock(&s->lock);
-	atomic_store(&s->state, next);
-	pthread_mutex_unlock(&s->lock);
 	if (next != XE_SESSION_ONLINE) {
 		c->setup_only = true;
 		xe_conn_drop_queued(c);
@@ -258,8 +194,10 @@ static bool may_join(struct xio_session *s)
 
 	if (s->destroyed)
 		return false;
-	if (state == XE_SESSION_ACCEPTED)
+	if (state == XE_SESSION_ACCEPTED) {
 		atomic_store(&s->state, XE_SESSION_ONLINE);
+		xe_session_wait_over(s);
+	}
 	return state == XE_SESSION_INIT || state == XE_SESSION_ONLINE ||
 	       state == XE_SESSION_ACCEPTED;
 }
