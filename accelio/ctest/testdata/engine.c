@@ -48,7 +48,7 @@ void set_int_opt(int level, int name, int value)
 
 static const char *reason(int r)
 {
-	static char number[32];
+	static _Thread_local char number[32];
 
 	switch (r) {
 	case 0: return "ok";
@@ -56,6 +56,8 @@ static const char *reason(int r)
 	case XIO_E_SESSION_DISCONNECTED: return "lost";
 	case XIO_E_SESSION_REJECTED: return "rejected";
 	case XIO_E_SESSION_REFUSED: return "refused";
+	case XIO_E_SESSION_REDIRECTED: return "redirected";
+	case XIO_E_ADDR_ERROR: return "address";
 	case XIO_E_CONNECT_ERROR: return "connect";
 	case XIO_E_TIMEOUT: return "timeout";
 	case XIO_E_MSG_FLUSHED: return "flushed";
@@ -82,6 +84,14 @@ static const char *const event_names[] = {
 	"REJECT", "sTD", "NEW", "EST", "cTD", "CLOSED", "DISC", "REF", "ERR",
 	"SESSION_ERR",
 };
+
+const char *event_text(const struct xio_session_event_data *d, char *dst,
+		       size_t n)
+{
+	snprintf(dst, n, "%s[%s]", event_names[d->event],
+		 reason((int)d->reason));
+	return dst;
+}
 
 static int on_session_event(struct xio_session *s,
 			    struct xio_session_event_data *d, void *user)

@@ -80,6 +80,10 @@ void pump(struct app *a, struct app *b, int ms);
 long long clock_ms(void);
 int open_fds(void);
 
+/* "EST[ok]" and the like, in dst. */
+const char *event_text(const struct xio_session_event_data *d, char *dst,
+		       size_t n);
+
 /* A connected pair, and the end of it. */
 void pair_open(struct app *c, struct app *s);
 /* Closes by the client, waits for all, and closes both. */
