@@ -10,12 +10,42 @@
 
 #define STEPS_MAX	400
 
+/* ---- neighbours ------------------------------------------------------- */
+
+/*
+ * A well-behaved pair, one side of it on the engine's context under test.
+ * What the other side of the input does must not touch it.
+ */
+struct neighbour {
+	struct fuzz_app app;	/* the other context */
+	struct fuzz_conn *client;
+	struct fuzz_app *client_app;
+	bool pool;		/* large messages find memory */
+};
+
+static void both(struct neighbour *n, struct fuzz_app *a)
+{
+	int quiet = 0;
+	int i;
+
+	for (i = 0; quiet < 2; i++) {
+		bool work = world_pass(a->ctx);
+
+		work = world_pass(n->app.ctx) || work;
+		quiet = work ? 0 : quiet + 1;
+		FUZZ_ASSERT(i < 20000);
+	}
+}
+
+/* ---- the script ------------------------------------------------------- */
+
 struct script {
 	const uint8_t *p;
 	const uint8_t *end;
 	bool engine_is_server;
 	struct fuzz_app *app;
 	struct peer *peer;
+	struct neighbour *nb;	/* or NULL */
 	const uint8_t *last;	/* where the last FRAME begins */
 	uint8_t last_n;
 	unsigned int sent;	/* frames, for a limit */
@@ -252,10 +282,13 @@ static const uint32_t times_ms[16] = {
 	61000, 107000, 120000, 301000,
 };
 
-static void step_time(struct script *s, uint8_t n)
+/* Time passes for the neighbours too: they have keepalives to answer. */
+static void advance(struct script *s, int64_t ns)
 {
-	world_advance(times_ms[n] * XE_NS_PER_MS);
+	world_advance(ns);
 	peer_settle(s->peer);
+	if (s->nb)
+		both(s->nb, s->app);
 }
 
 static void step_read(struct script *s, uint8_t n)
@@ -424,7 +457,7 @@ static void step(struct script *s)
 		step_fill(s, n);
 		break;
 	case OP_TIME:
-		step_time(s, n);
+		advance(s, times_ms[n] * XE_NS_PER_MS);
 		break;
 	case OP_SHUT:
 		if (peer_link(s->peer))
@@ -506,31 +539,6 @@ static void read_behaviour(struct script *s, struct fuzz_behaviour *b)
 	b->answer_shape = take8(s);
 }
 
-/*
- * A well-behaved pair, one side of it on the engine's context under test.
- * What the other side of the input does must not touch it.
- */
-struct neighbour {
-	struct fuzz_app app;	/* the other context */
-	struct fuzz_conn *client;
-	struct fuzz_app *client_app;
-	bool pool;		/* large messages find memory */
-};
-
-static void both(struct neighbour *n, struct fuzz_app *a)
-{
-	int quiet = 0;
-	int i;
-
-	for (i = 0; quiet < 2; i++) {
-		bool work = world_pass(a->ctx);
-
-		work = world_pass(n->app.ctx) || work;
-		quiet = work ? 0 : quiet + 1;
-		FUZZ_ASSERT(i < 20000);
-	}
-}
-
 static void neighbour_exchange(struct neighbour *n, struct fuzz_app *a)
 {
 	unsigned int want = n->client_app->polite_done + 2;
@@ -608,7 +616,7 @@ static void end(struct script *s, uint8_t how)
 					break;
 			}
 		if (i > 24)
-			world_advance(30 * XE_NS_PER_SEC);
+			advance(s, 30 * XE_NS_PER_SEC);
 		FUZZ_ASSERT(i < 1000);
 	}
 	world_settle(a->ctx);
@@ -634,7 +642,6 @@ void script_run(bool engine_is_server, const uint8_t *data, size_t size)
 	};
 	struct fuzz_behaviour b;
 	uint8_t options = take8(&s);
-	bool neighbour;
 	unsigned int sum = 0;
 	uint8_t how;
 	size_t i;
@@ -642,7 +649,8 @@ void script_run(bool engine_is_server, const uint8_t *data, size_t size)
 
 	for (i = 0; i < size; i++)
 		sum = sum * 31 + data[i];
-	neighbour = sum % 8 == 0;
+	if (sum % 8 == 0)
+		s.nb = &nb;
 	world_begin();
 	set_options(options);
 	read_behaviour(&s, &b);
@@ -658,7 +666,7 @@ void script_run(bool engine_is_server, const uint8_t *data, size_t size)
 		world_allow(peer.port);
 		world_fallback(peer.port);
 	}
-	if (neighbour)
+	if (s.nb)
 		neighbour_open(&nb, &s, !(options & OPT_NO_POOL));
 	for (steps = 0; s.p < s.end && steps < STEPS_MAX; steps++)
 		step(&s);
@@ -666,7 +674,7 @@ void script_run(bool engine_is_server, const uint8_t *data, size_t size)
 		xio_context_destroy(app.ctx);
 		app_context_gone(&app);
 		peer_close_all(&peer, how & END_RESET);
-		if (neighbour) {
+		if (s.nb) {
 			while (app_busy(&nb.app) ||
 			       !xe_list_empty(&nb.app.sessions))
 				world_settle(nb.app.ctx);
@@ -676,7 +684,7 @@ void script_run(bool engine_is_server, const uint8_t *data, size_t size)
 		return;
 	}
 	end(&s, how);
-	if (neighbour) {
+	if (s.nb) {
 		neighbour_exchange(&nb, &app);
 		neighbour_close(&nb, &app);
 		app_close(&nb.app);

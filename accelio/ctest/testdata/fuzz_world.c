@@ -19,7 +19,7 @@
 #define TIMER_SETS_MAX	20000u
 #define PASSES_MAX	20000
 #define LOG_LINES	16u
-#define FDS		512
+#define FDS		128
 #define TIMERS		64
 #define PORTS		16
 #define HANDLES		8192	/* at one time */
