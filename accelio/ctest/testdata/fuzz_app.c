@@ -59,6 +59,7 @@ static struct fuzz_conn *conn_new(struct fuzz_session *fs)
 	fc->fs = fs;
 	fc->polite = fs->polite;
 	fs->conns++;
+	fs->app->conns_nr++;
 	xe_list_add_tail(&fs->app->conns, &fc->link);
 	return fc;
 }
@@ -90,6 +91,7 @@ static void conn_free(struct fuzz_conn *fc)
 {
 	xe_list_del(&fc->link);
 	fc->fs->conns--;
+	fc->app->conns_nr--;
 	fc->magic = 0;
 	free(fc);
 }

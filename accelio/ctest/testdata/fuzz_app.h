@@ -73,6 +73,7 @@ struct fuzz_app {
 	struct xe_list kept;	/* responses with us */
 	struct xe_list held;	/* requests and one-ways with us */
 	unsigned int out_nr;
+	unsigned int conns_nr;
 	unsigned int turn;
 	unsigned int polite_done;	/* answers to a neighbour */
 	struct xio_session_ops ops;

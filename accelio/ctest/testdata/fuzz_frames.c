@@ -7,6 +7,8 @@
 #include "be.h"
 #include "fuzz_peer.h"
 
+#define BEHIND_MAX	(512u << 10)
+
 #define OFF_DST		16
 #define OFF_SERIAL	24
 #define OFF_SN		32
@@ -469,12 +471,15 @@ static void send_behind(struct peer *p, struct peer_link *l)
 }
 
 /* Keeps the data for later. */
-static void keep_behind(struct peer_link *l, const struct peer_frame *f)
+static void keep_behind(struct peer *p, struct peer_link *l,
+			const struct peer_frame *f)
 {
 	uint8_t *b;
 
 	if (f->dat_n == 0 || (!f->dat && f->fill < 0))
 		return;
+	if (l->behind_n + f->dat_n > BEHIND_MAX)
+		send_behind(p, l);
 	b = realloc(l->behind, l->behind_n + f->dat_n);
 	FUZZ_ASSERT(b);
 	l->behind = b;
@@ -501,7 +506,7 @@ void peer_send(struct peer *p, struct peer_link *l, struct peer_frame *f,
 		send_behind(p, l);
 		send_data(p, l, f, cut);
 	} else if (order == ORDER_CTL_ALONE) {
-		keep_behind(l, f);
+		keep_behind(p, l, f);
 	}
 	free(f->mem);
 	f->mem = NULL;

@@ -12,8 +12,8 @@
 #include "fuzz_peer.h"
 
 #define CHUNK		(64u << 10)
-#define BUDGET		(6u << 20)
-#define PIECES_MAX	300
+#define BUDGET		(4u << 20)
+#define PIECES_MAX	112	/* all of the headers byte by byte */
 
 static uint8_t scratch[CHUNK];
 
@@ -77,7 +77,7 @@ void peer_init(void)
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	FUZZ_ASSERT(listener >= 0 &&
 		    bind(listener, (struct sockaddr *)&a, sizeof(a)) == 0 &&
-		    listen(listener, 64) == 0);
+		    listen(listener, 1024) == 0);
 	listener_port = port_of(listener, false);
 }
 
@@ -351,7 +351,7 @@ void peer_write(struct peer *p, struct peer_link *l, int which,
 		b += k;
 		n -= k;
 		if (n > 0)
-			world_pass(p->ctx);
+			xio_context_poll_wait(p->ctx, 0);
 	}
 }
 
@@ -368,7 +368,7 @@ void peer_fill(struct peer *p, struct peer_link *l, int which, uint8_t byte,
 		peer_write(p, l, which, fill, k, CUT_NONE);
 		n -= k;
 		if (n > 0)
-			world_pass(p->ctx);
+			xio_context_poll_wait(p->ctx, 0);
 	}
 }
 
@@ -566,7 +566,7 @@ void peer_read(struct peer *p)
 void peer_turns(struct peer *p, unsigned int n)
 {
 	while (n-- > 0)
-		world_pass(p->ctx);
+		xio_context_poll_wait(p->ctx, 0);
 	peer_read(p);
 }
 

@@ -8,7 +8,8 @@
 #include "be.h"
 #include "fuzz_script.h"
 
-#define STEPS_MAX	400
+#define STEPS_MAX	250
+#define CONNS_MAX	16
 
 /* ---- neighbours ------------------------------------------------------- */
 
@@ -28,7 +29,7 @@ static void both(struct neighbour *n, struct fuzz_app *a)
 	int quiet = 0;
 	int i;
 
-	for (i = 0; quiet < 2; i++) {
+	for (i = 0; quiet < 1; i++) {
 		bool work = world_pass(a->ctx);
 
 		work = world_pass(n->app.ctx) || work;
@@ -389,7 +390,7 @@ static void step_app(struct script *s, uint8_t n)
 		query(fc);
 		break;
 	case STEP_MORE:
-		if (fc->fs->client && fc->fs->conns < 4)
+		if (fc->fs->client && a->conns_nr < CONNS_MAX)
 			app_connect_more(a, fc->fs, y & 3);
 		break;
 	case STEP_MODIFY:
@@ -405,7 +406,7 @@ static void step_connect(struct script *s, uint8_t n)
 	static const char *const resources[4] = { "", "/", "/a?b=c", "/xyz" };
 	char uri[96];
 
-	if (s->engine_is_server)
+	if (s->engine_is_server || s->app->conns_nr >= CONNS_MAX)
 		return;
 	snprintf(uri, sizeof(uri), "tcp://127.0.0.1:%u%s",
 		 (unsigned int)s->peer->port, resources[n & 3]);
@@ -620,6 +621,7 @@ static void end(struct script *s, uint8_t how)
 		FUZZ_ASSERT(i < 1000);
 	}
 	world_settle(a->ctx);
+	peer_close_all(s->peer, true);
 }
 
 void script_init(void)

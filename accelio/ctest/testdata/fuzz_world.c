@@ -237,13 +237,19 @@ static void fds_open(uint8_t open[FDS])
 
 /* ---- the loop -------------------------------------------------------- */
 
-bool world_pass(struct xio_context *ctx)
+static bool ready(struct xio_context *ctx)
 {
 	struct pollfd p = {
 		.fd = xio_context_get_poll_fd(ctx),
 		.events = POLLIN,
 	};
-	bool work = poll(&p, 1, 0) > 0;
+
+	return poll(&p, 1, 0) > 0;
+}
+
+bool world_pass(struct xio_context *ctx)
+{
+	bool work = ready(ctx);
 
 	/* Also without: calls outside the loop may have left some. */
 	xio_context_poll_wait(ctx, 0);
@@ -252,13 +258,12 @@ bool world_pass(struct xio_context *ctx)
 
 void world_settle(struct xio_context *ctx)
 {
-	int quiet = 0;
-	int i;
+	int i = 0;
 
-	for (i = 0; quiet < 2; i++) {
-		FUZZ_ASSERT(i < PASSES_MAX);
-		quiet = world_pass(ctx) ? 0 : quiet + 1;
-	}
+	do {
+		FUZZ_ASSERT(i++ < PASSES_MAX);
+		xio_context_poll_wait(ctx, 0);
+	} while (ready(ctx));
 }
 
 /* ---- around an input ------------------------------------------------- */
