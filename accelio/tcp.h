@@ -56,6 +56,7 @@ struct xe_stream {
 	bool readable;
 	bool writable;
 	bool hup;		/* the peer has ended its side */
+	bool broken;		/* nothing can be sent any more */
 	/* bytes read but not used; NULL most of the time */
 	uint8_t *buf;
 	size_t cap;

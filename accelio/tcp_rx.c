@@ -460,7 +460,8 @@ static bool dat_turn(struct xe_link *l)
 /*
  * Has a socket ended that nobody reads just now? The control socket, while
  * parsing waits for data that has not come; the data socket, when no frame
- * waits for it and nothing lies in it for a frame to come.
+ * waits for it and nothing lies in it for a frame to come. Any, while reading
+ * waits for messages to be answered and the answers cannot leave.
  */
 static bool ended_unread(struct xe_link *l)
 {
@@ -468,7 +469,9 @@ static bool ended_unread(struct xe_link *l)
 	ssize_t r;
 	char c;
 
-	if (!l->dual || l->paused)
+	if (l->paused)
+		return l->s[XE_CTL].broken || d->broken;
+	if (!l->dual)
 		return false;
 	if (l->s[XE_CTL].hup && (l->blocked || rx_full(l)))
 		return true;

@@ -224,6 +224,7 @@ static void send_failed(struct xe_stream *s, int err)
 		return;
 	}
 	s->hup = true;
+	s->broken = true;
 	s->readable = true;
 	xe_loop_defer(&s->link->ctx->loop, &s->link->work);
 }
