@@ -33,8 +33,8 @@ static struct fuzz_session *session_new(struct fuzz_app *a,
 	return fs;
 }
 
-static struct fuzz_session *session_of(struct fuzz_app *a,
-				       struct xio_session *s)
+static struct fuzz_session *find_session(struct fuzz_app *a,
+					 struct xio_session *s)
 {
 	struct xe_list *p;
 
@@ -45,8 +45,16 @@ static struct fuzz_session *session_of(struct fuzz_app *a,
 		if (fs->s == s)
 			return fs;
 	}
-	FUZZ_ASSERT(!"a session that is not there");
 	return NULL;
+}
+
+static struct fuzz_session *session_of(struct fuzz_app *a,
+				       struct xio_session *s)
+{
+	struct fuzz_session *fs = find_session(a, s);
+
+	FUZZ_ASSERT(fs);
+	return fs;
 }
 
 static struct fuzz_conn *conn_new(struct fuzz_session *fs)
@@ -270,12 +278,15 @@ static void on_new_connection(struct fuzz_app *a, struct xio_session *s,
 			      struct xio_connection *c)
 {
 	struct xio_connection_attr attr = { 0 };
-	struct fuzz_session *fs;
+	struct fuzz_session *fs = find_session(a, s);
 	struct fuzz_conn *fc;
 
-	/* Without on_new_session this is the first we hear of it. */
-	fs = a->ops.on_new_session ? session_of(a, s) :
-				     session_new(a, s, false);
+	/*
+	 * Where nobody is asked, because there is no callback or because the
+	 * server was unbound, this is the first we hear of the session.
+	 */
+	if (!fs)
+		fs = session_new(a, s, false);
 	fc = conn_new(fs);
 	fc->c = c;
 	fc->open = true;
