@@ -6,7 +6,7 @@
 //
 // The C compiler is $CC, or else the first of cc, gcc and clang; clang is
 // tried in addition. Having none is a failure, as the engine needs one.
-// ACCELIO_FUZZ_SECONDS sets the time of the fuzz run (default 10).
+// ACCELIO_FUZZ_SECONDS sets the time of each fuzz run (default 5).
 package ctest
 
 import (
@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -298,7 +297,7 @@ func fuzzSeconds(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("ACCELIO_FUZZ_SECONDS")
 	if text == "" {
-		return 10
+		return 5
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
@@ -320,41 +319,13 @@ func missing(t *testing.T, format string, args ...any) {
 // TestFuzzFrame runs the fuzz target of the wire format for a short time,
 // seeded with every frame of the golden captures.
 func TestFuzzFrame(t *testing.T) {
-	if testing.Short() {
-		t.Skip("SKIPPED: no fuzzing in a short run")
-	}
-	cc, err := exec.LookPath("clang")
-	if err != nil {
-		missing(t, "fuzzing needs clang, and there is none")
-	}
-	const flag = "-fsanitize=fuzzer,address,undefined"
-	if !works(t, cc, flag) {
-		missing(t, "%s comes without libFuzzer on %s", cc, runtime.GOARCH)
-	}
-
-	seeds, corpus := t.TempDir(), t.TempDir()
+	cc := fuzzClang(t)
+	seeds, corpus, found := t.TempDir(), t.TempDir(), t.TempDir()
 	plain := newBuilder(t, cc, nil)
 	golden := plain.link(t, program{name: "test_golden", helpers: []string{"capture.c"}, rooms: wireRooms})
 	runProgram(t, golden, append([]string{"-o", seeds}, captures(t)...)...)
 
-	seconds := fuzzSeconds(t)
-	b := newBuilder(t, cc, []string{flag, "-fno-sanitize-recover=all"})
+	b := newBuilder(t, cc, []string{"-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"})
 	bin := b.link(t, program{name: "fuzz_frame", rooms: wireRooms})
-	args := []string{
-		"-max_total_time=" + strconv.Itoa(seconds), "-max_len=9300", "-timeout=10",
-		"-artifact_prefix=" + corpus + string(filepath.Separator),
-	}
-	if os.Getenv("ACCELIO_FUZZ_SECONDS") == "" {
-		args = append(args, "-runs=1000000")
-	}
-	args = append(args, corpus, seeds)
-	out, err := run(t, runTimeout+time.Duration(seconds)*time.Second, bin, args...)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	for line := range strings.Lines(out) {
-		if strings.HasPrefix(line, "Done ") || strings.Contains(line, "INITED") {
-			t.Log(strings.TrimSpace(line))
-		}
-	}
+	fuzz(t, bin, 9300, found, corpus, seeds)
 }
