@@ -62,6 +62,11 @@ static bool has_session_fields(uint32_t type)
 	return xe_type_is_app(type) || type == XE_ACK_REQ;
 }
 
+static bool is_cancel(uint32_t type)
+{
+	return type == XE_CANCEL_REQ || type == XE_CANCEL_RSP;
+}
+
 static size_t lists_len(const struct xe_frame *f)
 {
 	if (is_request(f->type))
@@ -139,8 +144,12 @@ int xe_tlv_decode(const uint8_t *src, const struct xe_frame_limits *lim,
 
 static void get_session_header(const uint8_t *p, struct xe_frame *f)
 {
-	if (f->type == XE_CANCEL_REQ || f->type == XE_CANCEL_RSP)
-		return;
+	if (is_cancel(f->type)) {
+		/* Noise, unless it was marked. */
+		if (xe_get32(p + S_SERIAL) != XE_KIN_REQ)
+			return;
+		f->serial = xe_get64(p + S_SERIAL);
+	}
 	f->session_id = xe_get32(p + S_DST);
 	if (!has_session_fields(f->type))
 		return;
@@ -308,6 +317,8 @@ uint32_t xe_frame_wlen(const struct xe_frame *f, unsigned int i)
 static void put_session_header(const struct xe_frame *f, uint8_t *p)
 {
 	xe_put32(p + S_DST, f->session_id);
+	if (is_cancel(f->type))
+		xe_put64(p + S_SERIAL, f->serial);
 	if (!has_session_fields(f->type))
 		return;
 	xe_put32(p + S_FLAGS, f->flags);

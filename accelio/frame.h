@@ -110,7 +110,17 @@ struct xe_nexus_setup {
 	uint32_t max_in;
 	uint32_t max_out;
 	uint32_t max_hdr;
+	bool kin;			/* the sender is this engine */
 };
+
+/*
+ * Engines of this kind recognise each other by marks where libxio 1.7 leaves
+ * stale bytes: the last four of nexus setup. A server marks its answer only
+ * to a client that marked its request, and mixes the cid into it, so that
+ * bytes a libxio process once got from one of us do not pass for a mark.
+ */
+#define XE_KIN_REQ		0x9D5AE3C7u
+#define XE_KIN_RSP		0xB61F84D9u
 
 /* Writes 48 or 52 bytes with TLV and returns how many. */
 size_t xe_nexus_setup_encode(const struct xe_nexus_setup *s, uint8_t *dst);
@@ -133,6 +143,15 @@ struct xe_frame_limits {
  */
 int xe_tlv_decode(const uint8_t *src, const struct xe_frame_limits *lim,
 		  uint32_t *type, uint32_t *len);
+
+/*
+ * What cancel frames of our kind carry as serial number; libxio leaves their
+ * whole session header stale.
+ */
+static inline uint64_t xe_cancel_mark(uint32_t cid)
+{
+	return (uint64_t)XE_KIN_REQ << 32 | cid;
+}
 
 /* A frame with session and transport header (3.2 to 3.4). */
 struct xe_frame {

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "connection.h"
 #include "limit.h"
@@ -263,9 +264,19 @@ static void on_link_up(void *owner)
 		.max_in = n->max_in,
 		.max_out = n->max_out,
 		.max_hdr = n->max_hdr,
+		.kin = true,
 	};
 
 	xe_link_push_setup(n->l, &s);
+}
+
+/* Nobody but the peer shall know the cid by which a nexus can be resumed. */
+static void secret_cid(struct xe_nexus *n)
+{
+	uint32_t cid;
+
+	if (getrandom(&cid, sizeof(cid), GRND_NONBLOCK) == sizeof(cid))
+		n->cid = cid;
 }
 
 static void set_limits(struct xe_nexus *n)
@@ -296,6 +307,9 @@ static int on_link_setup(void *owner, const struct xe_nexus_setup *s)
 		/* A reconnect to something we do not have. */
 		return -EPROTO;
 	}
+	n->kin = s->kin;
+	if (n->kin && n->server)
+		secret_cid(n);
 	n->buf_size = n->own_buf_size;
 	if (s->buf_size < n->buf_size)
 		n->buf_size = (uint32_t)s->buf_size;
@@ -314,6 +328,7 @@ static int on_link_setup(void *owner, const struct xe_nexus_setup *s)
 			.max_in = n->max_in,
 			.max_out = n->max_out,
 			.max_hdr = n->max_hdr,
+			.kin = n->kin,
 		};
 
 		xe_link_push_setup(n->l, &r);

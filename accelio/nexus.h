@@ -35,6 +35,7 @@ struct xe_nexus {
 	enum xe_nexus_state state;
 	unsigned int refs;		/* connections */
 	uint32_t cid;
+	bool kin;			/* the peer is this engine */
 	char portal[XE_PORTAL_MAX];	/* client: what it may be shared for */
 	int tos;
 	bool shareable;

@@ -46,14 +46,19 @@ int xe_connect_decode(const uint8_t src[8], uint16_t own_port,
 
 /* --- nexus setup (2.1, 2.2) ----------------------------------------- */
 
-/* The part that both frames end with: size, limits, pad. */
+static uint32_t kin_mark(const struct xe_nexus_setup *s)
+{
+	return s->response ? XE_KIN_RSP ^ s->cid : XE_KIN_REQ;
+}
+
+/* The part that both frames end with: size, limits, mark. */
 static void put_nexus_limits(const struct xe_nexus_setup *s, uint8_t *p)
 {
 	xe_put64(p, s->buf_size);
 	xe_put32(p + 8, s->max_in);
 	xe_put32(p + 12, s->max_out);
 	xe_put32(p + 16, s->max_hdr);
-	xe_put32(p + 20, 0);
+	xe_put32(p + 20, s->kin ? kin_mark(s) : 0);
 }
 
 static void get_nexus_limits(const uint8_t *p, struct xe_nexus_setup *s)
@@ -62,6 +67,7 @@ static void get_nexus_limits(const uint8_t *p, struct xe_nexus_setup *s)
 	s->max_in = xe_get32(p + 8);
 	s->max_out = xe_get32(p + 12);
 	s->max_hdr = xe_get32(p + 16);
+	s->kin = xe_get32(p + 20) == kin_mark(s);
 }
 
 size_t xe_nexus_setup_encode(const struct xe_nexus_setup *s, uint8_t *dst)

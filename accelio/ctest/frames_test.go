@@ -34,8 +34,14 @@ const (
 	finReq          = 0x402
 	finRsp          = 0x404
 	ackReq          = 0x1002
+	cancelReq       = 0x802
+	cancelRsp       = 0x804
 	kaReq           = 0x4002
 	kaRsp           = 0x4004
+
+	// What engines of our kind mark nexus setup with; see frame.h.
+	kinRequest  = 0x9D5AE3C7
+	kinResponse = 0xB61F84D9
 
 	tlvLen    = 16
 	prefixLen = 96

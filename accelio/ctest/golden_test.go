@@ -295,11 +295,14 @@ func (p *player) fixed(f frame, own bool) frame {
 	}
 	switch {
 	case typ == nexusSetupReq:
-		clear("pad", 44, 4, true)
+		if own && be.Uint32(f.ctl[44:]) != kinRequest {
+			p.failf("%v: the mark is % x", f, f.ctl[44:48])
+		}
+		clear("mark", 44, 4, false)
 		return f
 	case typ == nexusSetupRsp:
 		clear("cid", 16, 4, false)
-		clear("pad", 48, 4, true)
+		clear("pad", 48, 4, true) // no mark for who did not send one
 		return f
 	}
 	if !isApp(typ) && typ != ackReq {

@@ -628,6 +628,16 @@ static void stale_fields(void)
 	check_same(shape_named("cancel"), &f);
 	free(p);
 
+	/* A mark in it says that the rest was meant. */
+	p = build(shape_named("cancel"), true, &n);
+	memset(p + 16, 0xee, 40);
+	put(p + 24, 8, xe_cancel_mark(0x11223344));
+	CHECK_EQ(decode(p, &dual_lim, &f), 0);
+	CHECK_EQ(f.session_id, 0xeeeeeeee);
+	CHECK_EQ(f.serial, xe_cancel_mark(0x11223344));
+	CHECK_EQ(f.flags, 0);
+	free(p);
+
 	p = build(shape_named("request-inline"), true, &n);
 	memset(p + 38, 0xee, 6);
 	memset(p + 62, 0xee, 2);

@@ -497,6 +497,7 @@ static bool nexus_setup(struct reader *r)
 	LISTED(&r->listed, "in", s.max_in);
 	LISTED(&r->listed, "out", s.max_out);
 	LISTED(&r->listed, "hdr", s.max_hdr);
+	CHECK(!s.kin);			/* libxio wrote it */
 	CHECK_EQ(s.response, r->dir == TO_CLIENT);
 	save_seed(FUZZ_NEXUS, r->frame, XE_TLV_LEN + r->len);
 

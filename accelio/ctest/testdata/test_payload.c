@@ -92,6 +92,7 @@ static void check_setup(const struct xe_nexus_setup *s)
 	CHECK_EQ(got.max_in, s->max_in);
 	CHECK_EQ(got.max_out, s->max_out);
 	CHECK_EQ(got.max_hdr, s->max_hdr);
+	CHECK_EQ(got.kin, s->kin);
 }
 
 static void nexus_setup(void)
@@ -128,6 +129,48 @@ static void nexus_setup(void)
 	s.max_in = 0;
 	s.max_out = 0;
 	check_setup(&s);
+}
+
+/* What libxio leaves in the last four bytes, and what it may get from us. */
+static void kin_marks(void)
+{
+	static const uint32_t stale[] = { 0, 256, 0xffffffff };
+	struct xe_nexus_setup s = good_setup;
+	struct xe_nexus_setup got;
+	uint8_t b[XE_NEXUS_RSP_LEN];
+	size_t i, n;
+
+	for (s.response = false;; s.response = true) {
+		uint32_t type;
+
+		s.kin = true;
+		check_setup(&s);
+		n = xe_nexus_setup_encode(&s, b);
+		type = xe_get32(b + 4);
+		CHECK_EQ(xe_nexus_setup_decode(type, b + 16, n - 16, &got), 0);
+		CHECK(got.kin);
+		for (i = 0; i < 3; i++) {
+			xe_put32(b + n - 4, stale[i]);
+			CHECK_EQ(xe_nexus_setup_decode(type, b + 16, n - 16,
+						       &got), 0);
+			CHECK(!got.kin);
+		}
+		/* The mark of the other direction is none. */
+		xe_put32(b + n - 4, s.response ? XE_KIN_REQ : XE_KIN_RSP);
+		CHECK_EQ(xe_nexus_setup_decode(type, b + 16, n - 16, &got), 0);
+		CHECK(!got.kin);
+		if (s.response)
+			break;
+	}
+	/* A response's mark belongs to its cid. */
+	n = xe_nexus_setup_encode(&s, b);
+	xe_put32(b + 16, s.cid + 1);
+	CHECK_EQ(xe_nexus_setup_decode(XE_NEXUS_SETUP_RSP, b + 16, n - 16,
+				       &got), 0);
+	CHECK(!got.kin);
+	s.kin = false;
+	n = xe_nexus_setup_encode(&s, b);
+	CHECK_EQ(xe_get32(b + n - 4), 0);
 }
 
 static void nexus_setup_rejected(void)
@@ -484,6 +527,7 @@ int main(void)
 {
 	RUN(connect_message);
 	RUN(nexus_setup);
+	RUN(kin_marks);
 	RUN(nexus_setup_rejected);
 	RUN(session_request);
 	RUN(empty_texts);
