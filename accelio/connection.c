@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "connection.h"
 #include "message.h"
 #include "option.h"
@@ -30,7 +31,7 @@ static void init_lists(struct xio_connection *c)
 		&c->session_link, &c->ctx_link, &c->nexus_link, &c->ready_link,
 		&c->ctl_queue, &c->req_queue, &c->rsp_queue, &c->waiting,
 		&c->unsent,
-		&c->answering, &c->receiving, &c->held,
+		&c->answering, &c->receiving, &c->held, &c->failing,
 	};
 	unsigned int i;
 
@@ -62,6 +63,7 @@ struct xio_connection *xe_conn_new(struct xio_session *s,
 	xe_work_init(&c->teardown, on_teardown);
 	xe_conn_timers_init(c);
 	xe_flow_init(c);
+	xe_cancel_init(c);
 	xe_list_add_tail(&ctx->connections, &c->ctx_link);
 	return c;
 }
@@ -198,6 +200,7 @@ static void flush(struct xio_connection *c, struct xe_list *l)
 		struct xe_task *t = first(l);
 		struct xio_msg *m = t->omsg;
 
+		xe_cancel_over(t);
 		xe_task_put(t);
 		if (m)
 			xe_message_error(c, m, XIO_E_MSG_FLUSHED,
@@ -231,6 +234,7 @@ static void flush_all(struct xio_connection *c)
 	flush(c, &c->answering);
 	flush(c, &c->rsp_queue);
 	flush(c, &c->receiving);
+	flush(c, &c->failing);
 }
 
 /* ---- opening --------------------------------------------------------- */
@@ -284,6 +288,7 @@ static void leave_nexus(struct xio_connection *c)
 	c->nexus = NULL;
 	xe_list_del(&c->nexus_link);
 	xe_list_del(&c->ready_link);
+	xe_work_cancel(&c->cancels);
 	if (n)
 		xe_nexus_put(n);
 }
@@ -454,7 +459,7 @@ void xe_conn_detach(struct xio_connection *c)
 {
 	struct xe_list *lists[] = {
 		&c->waiting, &c->unsent, &c->ctl_queue, &c->req_queue, &c->answering,
-		&c->rsp_queue, &c->receiving,
+		&c->rsp_queue, &c->receiving, &c->failing,
 	};
 	struct xio_context *ctx = c->ctx;
 	unsigned int i;

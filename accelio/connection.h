@@ -66,6 +66,7 @@ struct xio_connection {
 	struct xe_list answering;	/* answers with the transport */
 	struct xe_list receiving;
 	struct xe_list held;		/* with the application */
+	struct xe_list failing;		/* cancels that go nowhere: cancel.c */
 	bool rsp_turn;
 	struct xe_flow flow;
 
@@ -83,6 +84,7 @@ struct xio_connection {
 	struct xe_work setup;		/* nexus is up already */
 	struct xe_work disconnect;	/* posted, any thread */
 	struct xe_work teardown;
+	struct xe_work cancels;		/* reports those in failing */
 	struct xe_timer answer_timer;	/* to hello, or of the close handshake */
 	struct xe_timer ka_timer;
 	bool ka_out;			/* a probe is unanswered */

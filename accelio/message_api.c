@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "cancel.h"
 #include "flow.h"
 #include "message.h"
 #include "option.h"
@@ -149,6 +150,7 @@ static int send_response(struct xio_msg *rsp)
 	c = t->conn;
 	rsp->type = XIO_MSG_TYPE_RSP;
 	rsp->next = NULL;
+	xe_cancel_answered(t);
 	if (xe_conn_shut(c)) {
 		xe_task_put(t);
 		xe_message_error(c, rsp, XIO_E_MSG_DISCARDED,
@@ -229,18 +231,4 @@ int xio_release_msg(struct xio_msg *msg)
 		msg = next;
 	}
 	return 0;
-}
-
-int xio_cancel_request(struct xio_connection *conn, struct xio_msg *req)
-{
-	(void)conn;
-	(void)req;
-	return xe_fail(XIO_E_NOT_SUPPORTED);
-}
-
-int xio_cancel(struct xio_msg *req, enum xio_status result)
-{
-	(void)req;
-	(void)result;
-	return xe_fail(XIO_E_NOT_SUPPORTED);
 }

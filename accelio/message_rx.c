@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cancel.h"
 #include "connection.h"
 #include "flow.h"
 #include "message.h"
@@ -299,7 +300,10 @@ int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 		if (!n->server)
 			return -EPROTO;
 		break;
-	case XE_CANCEL_REQ:		/* its session header is noise */
+	case XE_CANCEL_REQ:
+		/* libxio's is ignored: it cannot take the answer. */
+		if (n->kin && f->serial == xe_cancel_mark(n->cid))
+			c = xe_nexus_find(n, f->session_id);
 		break;
 	default:
 		c = xe_nexus_find(n, f->session_id);
@@ -312,7 +316,8 @@ int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 	err = c ? check_request(c, f) : 0;
 	if (err)
 		return err;
-	if (c && (app || f->type == XE_KA_REQ) && too_much(c, app)) {
+	if (c && (app || f->type == XE_KA_REQ || f->type == XE_CANCEL_REQ) &&
+	    too_much(c, app)) {
 		n->ctx->rx_starved = true;
 		return -EAGAIN;
 	}
@@ -651,6 +656,7 @@ static int deliver_response(struct xe_task *t, bool last)
 	xe_list_add_tail(&c->held, &t->link);
 	xe_nexus_slot_put(t);
 	t->state = XE_TASK_HELD;
+	xe_cancel_over(t);
 	fill_response(t);
 	t->imsg.sn = t->serial;
 	t->imsg.type = XIO_MSG_TYPE_RSP;

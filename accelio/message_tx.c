@@ -197,6 +197,7 @@ static int push_request(struct xio_connection *c, struct xe_task *t)
 	if (!xe_link_push(c->nexus->l, &o, &t->tx))
 		return -EAGAIN;
 	xe_flow_sent(c, t, &f);
+	t->tsn = f.tsn;
 	c->tx_req_sn++;
 	c->nexus->tsn++;
 	t->state = XE_TASK_SENT;
@@ -393,6 +394,8 @@ static int push_control(struct xio_connection *c, struct xe_task *t)
 	if (xe_type_is_app(t->type)) {	/* a receipt */
 		f.flags = XE_FL_RECEIPT;
 		f.serial = t->serial;
+	} else if (t->type == XE_CANCEL_REQ || t->type == XE_CANCEL_RSP) {
+		f.serial = xe_cancel_mark(c->nexus->cid);
 	}
 	sn = sn_of(c, t->type);
 	if (sn) {

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "cancel.h"
 #include "connection.h"
 #include "limit.h"
 #include "message.h"
@@ -427,8 +428,15 @@ static int on_control(struct xe_nexus *n, struct xe_task *t)
 		if (c)
 			xe_conn_on_keepalive_rsp(c);
 		break;
+	case XE_CANCEL_REQ:
+		if (c)
+			err = xe_cancel_on_req(t);
+		break;
+	case XE_CANCEL_RSP:
+		if (c)
+			err = xe_cancel_on_rsp(t);
+		break;
 	default:
-		/* Cancel: never answered toward this protocol version (6.8). */
 		break;
 	}
 	xe_task_put(t);

@@ -116,6 +116,9 @@ void xe_task_put(struct xe_task *t)
 	xe_list_del(&t->link);
 	xe_list_del(&t->tx.link);
 	xe_nexus_slot_put(t);
+	if (t->partner)
+		t->partner->partner = NULL;
+	t->partner = NULL;
 	if (t->conn && t->counted == COUNT_RX) {
 		t->conn->rx_held--;
 		t->conn->rx_bytes -= t->rx_bytes;

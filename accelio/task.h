@@ -51,6 +51,13 @@ struct xe_task {
 	uint32_t peer_ltid;		/* what our answer returns as rtid */
 	uint32_t session_id;		/* hello: what it names */
 	uint64_t serial;
+	uint16_t tsn;			/* transport sn it was sent with */
+
+	/* cancel.c */
+	struct xe_task *partner;	/* request and its CANCEL_REQ, ours */
+	bool cancel_asked;		/* the application decides about one */
+	uint16_t cancel_tsn;		/* what the answer returns */
+	uint32_t cancel_ltid;
 
 	/* sending */
 	struct xe_tx tx;

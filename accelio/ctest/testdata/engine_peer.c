@@ -3,7 +3,7 @@
  * engine_peer.c - a client or server on the engine that a test drives: the
  * arguments say what its messages look like, lines on standard input when to
  * act, and every callback becomes a line on standard output. Used by
- * golden_test.go and hostile_test.go.
+ * golden_test.go, hostile_test.go and cancel_test.go.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +35,7 @@ static struct {
 	bool receipt;
 	bool late;		/* answer on command */
 	bool echo;		/* verified messages on command */
+	bool give_up;		/* gives up requests when asked to */
 	bool reject;
 	bool in_turns;		/* a request when the last was answered */
 	int requests;		/* queued before the connection is up */
@@ -56,6 +57,7 @@ static struct {
 
 static struct xio_context *ctx;
 static struct xio_connection *conn;	/* the present one */
+static struct xio_msg *last_sent;
 static struct xio_msg *held[HELD];
 static int held_nr;
 static int sessions_over;
@@ -143,6 +145,7 @@ static void send_requests(int n)
 		message_offer(o, opt.in_len);
 		if (opt.receipt)
 			o->m.flags = XIO_MSG_FLAG_REQUEST_READ_RECEIPT;
+		last_sent = &o->m;
 		if (opt.one_way ? xio_send_msg(conn, &o->m) :
 				  xio_send_request(conn, &o->m))
 			die("send");
@@ -434,7 +437,44 @@ static int on_msg_error(struct xio_session *s, enum xio_status error,
 	return 0;
 }
 
+static const char *result_name(enum xio_status r)
+{
+	return r == XIO_E_MSG_CANCELED ? "canceled" :
+	       r == XIO_E_MSG_CANCEL_FAILED ? "failed" :
+	       r == XIO_E_MSG_NOT_FOUND ? "not found" : "?";
+}
+
+static int on_cancel(struct xio_session *s, struct xio_msg *m,
+		     enum xio_status result, void *user)
+{
+	(void)s;
+	(void)user;
+	say("cancel %s", result_name(result));
+	if (result == XIO_E_MSG_CANCELED)
+		message_free(m);
+	return 0;
+}
+
+static int on_cancel_request(struct xio_session *s, struct xio_msg *m,
+			     void *user)
+{
+	int i;
+
+	(void)s;
+	(void)user;
+	say("cancel wanted");
+	if (!opt.give_up)
+		return xio_cancel(m, XIO_E_MSG_CANCEL_FAILED);
+	for (i = 0; i < held_nr && held[i] != m; i++)
+		;
+	for (held_nr--; i < held_nr; i++)
+		held[i] = held[i + 1];
+	return xio_cancel(m, XIO_E_MSG_CANCELED);
+}
+
 static struct xio_session_ops ops = {
+	.on_cancel = on_cancel,
+	.on_cancel_request = on_cancel_request,
 	.on_session_event = on_session_event,
 	.on_new_session = on_new_session,
 	.on_session_established = on_session_established,
@@ -479,6 +519,9 @@ static void command(const char *line)
 		echo_done = 0;
 		for (i = 0; i < 4 && echo_sent < echo_left; i++)
 			echo_send();
+	} else if (strcmp(line, "cancel") == 0) {
+		if (xio_cancel_request(conn, last_sent))
+			die("cancel_request");
 	} else if (strcmp(line, "quit") == 0) {
 		end();
 	} else {
@@ -588,7 +631,7 @@ static void options(int argc, char **argv)
 	int c;
 
 	while ((c = getopt(argc, argv,
-			   "s1orlejfwTn:h:d:t:H:D:i:p:S:k:O:b:R:P:C:")) != -1) {
+			   "s1orlejgfwTn:h:d:t:H:D:i:p:S:k:O:b:R:P:C:")) != -1) {
 		switch (c) {
 		case 's': opt.server = true; break;
 		case '1': set_dual(0); break;
@@ -605,6 +648,7 @@ static void options(int argc, char **argv)
 				    atoi(optarg));
 			break;
 		case 'w': opt.in_turns = true; break;
+		case 'g': opt.give_up = true; break;
 		case 'n': opt.requests = atoi(optarg); break;
 		case 'h': opt.req.hdr = (size_t)atol(optarg); break;
 		case 'd': opt.req.data = (size_t)atol(optarg); break;
