@@ -182,7 +182,17 @@ func TestHostileCancel(t *testing.T) {
 // cancelServer is a raw server with two requests of an engine under way.
 func cancelServer(t *testing.T, ourKind bool) (s *rawServer, cid uint32) {
 	t.Helper()
-	s = startRawServer(t, afterConnect)
+	h := &clientUnderTest{t: t}
+	var err error
+	if h.l, err = net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
+		t.Fatal(err)
+	}
+	defer h.l.Close()
+	h.engine = startPeer(t, "-1", "-n", "2", "-d", "8", "-i", "20000", "tcp://"+h.l.Addr().String())
+	s = &rawServer{engine: h.engine}
+	s.t = t
+	s.c = h.accept()
+	s.must(s.c, 8+48)
 	cid = 0xfeedf00d
 	rsp := put32(nexusResponse(), 16, cid)
 	if ourKind {

@@ -122,11 +122,6 @@ var peerChecks = []row{
 	{input: "18 no uninitialised memory", clients: []string{"every kind of frame"}, servers: []string{"every kind of frame"}},
 }
 
-func cancelPayload(inner uint16) []byte {
-	b := put16(put16(make([]byte, 26), 0, 8), 8, inner)
-	return put64(b, 18, 1)
-}
-
 // onSessionStill sends frames to a session that must live on.
 func onSessionStill(name string, want reaction, sn uint16, frames ...[]byte) attack {
 	a := onSession(name)
@@ -161,7 +156,7 @@ func reconnect(r *rawPeer, cid uint32) {
 // moreAttacks are those that are ignored, or need more than bytes.
 func moreAttacks() []attack {
 	other := uint32(0x7fffffff)
-	cancel := control(0x802, cancelPayload(16))
+	cancel := control(0x802, cancelPayload(0, 0, 0, 1))
 	list := []attack{
 		onSessionStill("huge numbers in dead fields", ignores, 0, put16(put32(head(kaReq, 0), offFlags, math.MaxUint32), 38, 0xffff)),
 		onSessionStill("request for another session", ignores, 0, put32(request(8), offDst, other)),
@@ -174,7 +169,7 @@ func moreAttacks() []attack {
 		onSessionStill("hello for its own session", survives, 0, head(0x202, 0)),
 		onSessionStill("cancel of 27 bytes", survives, 0, control(0x802, make([]byte, 27))),
 		onSessionStill("cancel: header length", survives, 0, put16(bytes.Clone(cancel), prefixLen, 9)),
-		onSessionStill("cancel: inner length", survives, 0, control(0x802, cancelPayload(17))),
+		onSessionStill("cancel: inner length", survives, 0, control(0x802, put16(cancelPayload(0, 0, 0, 1), 8, 17))),
 		onSessionStill("cancel: empty", survives, 0, control(0x802, nil)),
 		onSession("lists beyond the end", put16(put16(request(8), offInNr, 4), offUlpHdr, 8)),
 		{name: "a request before a session", want: checked, run: func(r *rawPeer) []net.Conn {

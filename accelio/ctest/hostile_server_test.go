@@ -232,7 +232,7 @@ func serverAttacks() []serverAttack {
 		})
 	}
 	return append(list,
-		serverAttack{name: "cancel of nothing", until: afterSession, want: survives, say: plain(control(0x802, cancelPayload(16)))},
+		serverAttack{name: "cancel of nothing", until: afterSession, want: survives, say: plain(control(0x802, cancelPayload(0, 0, 0, 1)))},
 		serverAttack{name: "hello of a server", until: afterSession, want: survives, say: plain(head(0x202, 0))},
 	)
 }
