@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
 #include <time.h>
 
 #include "base.h"
@@ -11,4 +12,9 @@ int64_t xe_now_ns(void)
 	if (clock_gettime(CLOCK_MONOTONIC, &ts) != 0)
 		return 0;
 	return (int64_t)ts.tv_sec * XE_NS_PER_SEC + ts.tv_nsec;
+}
+
+void xe_clear(void *p, size_t n)
+{
+	memset(p, 0, n);
 }

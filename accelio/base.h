@@ -89,6 +89,12 @@ void xe_log_set_fn(xio_log_fn fn);
 /* Nanoseconds of the monotonic clock. */
 int64_t xe_now_ns(void);
 
+/*
+ * memset to zero by the C library: what compilers put in its place for a size
+ * they know is several times slower for some hundred bytes.
+ */
+void xe_clear(void *p, size_t n);
+
 #define XE_NS_PER_MS	1000000LL
 #define XE_NS_PER_SEC	1000000000LL
 

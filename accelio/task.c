@@ -27,8 +27,8 @@ static struct xe_task *task_new(struct xio_context *ctx)
 		xe_list_init(&t->link);
 	}
 	/* Everything but the bulk at the end, which is written when used. */
-	memset((char *)t + sizeof(t->link), 0,
-	       offsetof(struct xe_task, iov_small) - sizeof(t->link));
+	xe_clear((char *)t + sizeof(t->link),
+		 offsetof(struct xe_task, iov_small) - sizeof(t->link));
 	xe_list_init(&t->tx.link);
 	xe_list_init(&t->rx.link);
 	t->ctx = ctx;

@@ -20,7 +20,8 @@
 #define XE_TCP_COPY_MAX		512	/* data up to this is copied */
 #define XE_TCP_RX_AHEAD		1024u	/* frames waiting for their data */
 #define XE_TCP_READS_PER_TURN	16
-#define XE_TCP_BYTES_PER_TURN	(512u * 1024)
+#define XE_TCP_BYTES_PER_TURN	(128u * 1024)
+#define XE_TCP_SEND_MAX		(512u * 1024)	/* in one call */
 #define XE_TCP_BULK		(16u * 1024)	/* data read without a copy */
 #define XE_TCP_BULK_AHEAD	4096u	/* and what is read behind it */
 #define XE_TCP_BUFS_KEEP	2	/* idle xe_obuf that a context keeps */
@@ -87,6 +88,7 @@ struct xe_link {
 	unsigned int rxq_nr;
 	uint64_t rxq_left;
 	uint64_t got;		/* bytes read, ever */
+	uint64_t complete;	/* frames received, ever */
 	struct xe_list txq;	/* struct xe_tx not yet with the kernel */
 	struct xe_work work;	/* down, or go on reading */
 	struct sockaddr_storage peer;

@@ -66,6 +66,7 @@ static void rx_done(struct xe_link *l, struct xe_rx *rx, bool more)
 
 	xe_list_del(&rx->link);
 	l->rxq_nr--;
+	l->complete++;
 	if (rx == l->barrier)
 		l->barrier = NULL;
 	l->blocked = false;
@@ -275,8 +276,12 @@ static size_t read_some(struct xe_stream *s, struct iovec *iov, int nr,
 	if (r > 0) {
 		l->got += (uint64_t)r;
 		l->ctx->loop.input = true;
-		/* Less than asked for: empty, unless the end is waiting. */
-		if ((size_t)r < want && !s->hup)
+		/*
+		 * Less than asked for: empty, unless the end is waiting. Of
+		 * large data more has come during the copy, and one more call
+		 * costs less than to sleep and wake.
+		 */
+		if ((size_t)r < want && !s->hup && (size_t)r < XE_TCP_BULK)
 			s->readable = false;
 		return (size_t)r;
 	}
@@ -485,15 +490,17 @@ static bool ended_unread(struct xe_link *l)
 
 /*
  * Reads for a while, then lets others run: what was received is answered
- * while it is still in the cache, and other links are not starved.
+ * while it is still in the cache, and other links are not starved. In the
+ * middle of a message there is nothing to answer yet.
  */
 void xe_tcp_read(struct xe_link *l)
 {
 	uint64_t enough = l->got + XE_TCP_BYTES_PER_TURN;
+	uint64_t complete = l->complete;
 	int turns;
 
-	for (turns = 0; turns < XE_TCP_READS_PER_TURN && l->got < enough;
-	     turns++) {
+	for (turns = 0; turns < XE_TCP_READS_PER_TURN &&
+	     (l->got < enough || l->complete == complete); turns++) {
 		bool progress = ctl_turn(l);
 
 		if (l->dual && !l->failed)

@@ -131,8 +131,11 @@ int main(int argc, char **argv)
 	if (shared == MAP_FAILED)
 		return 1;
 	shared->responder = start(0, responder);
-	while (!atomic_load(&shared->ports) && !atomic_load(&shared->failed))
+	while (!atomic_load(&shared->ports)) {
+		if (waitpid(shared->responder, &status, WNOHANG) != 0)
+			return 1;
 		nanosleep(&tick, NULL);
+	}
 	client = start(1, bodies[params.mode]);
 	/* Whoever ends first ends the run: a responder only ends by failing. */
 	first = waitpid(-1, &status, 0);
