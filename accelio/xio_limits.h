@@ -19,6 +19,8 @@
 #ifndef XIO_LIMITS_H
 #define XIO_LIMITS_H
 
+#include "libxio.h"
+
 enum xio_limit_optname {
 	/*
 	 * Sockets of a listener whose connect message, or whose other half,

@@ -19,6 +19,7 @@ library and installs it:
   LIBDIR/pkgconfig/libxio.pc
   PREFIX/include/libxio.h, and xio_user.h, xio_base.h and xio_predefs.h, which
   only include it
+  PREFIX/include/xio_limits.h, options that this engine has beside libxio's
   PREFIX/share/accelio-go/manifest, the list of all this for --uninstall
 
 It has the soname, the symbol versions and the exported functions of libxio 1.7,
@@ -94,7 +95,7 @@ build() {
 	ln -s libxio.so.0 "$lib/libxio.so"
 	${AR:-ar} rcs "$lib/libxio.a" "$work"/*.o
 
-	cp "$src/libxio.h" "$include/libxio.h"
+	cp "$src/libxio.h" "$src/xio_limits.h" "$include/"
 	# Sources of other programs name these, too.
 	for name in xio_user.h xio_base.h xio_predefs.h; do
 		printf '/* SPDX-License-Identifier: Apache-2.0 */\n#include "libxio.h"\n' >"$include/$name"

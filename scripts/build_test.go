@@ -115,7 +115,7 @@ func TestLibrary(t *testing.T) {
 	// Each name alone, all in any order, and within the extern "C" that C++
 	// programs put around a header of C.
 	t.Run("header names", func(t *testing.T) {
-		names := []string{"libxio.h", "xio_user.h", "xio_base.h", "xio_predefs.h"}
+		names := []string{"libxio.h", "xio_user.h", "xio_base.h", "xio_predefs.h", "xio_limits.h"}
 		for i, name := range names {
 			all := "#include <" + strings.Join(append(names[i:len(names):len(names)], names[:i]...), ">\n#include <") + ">\n"
 			compiles(t, prefix, "cc", "-std=c11", "c", all)
@@ -214,7 +214,8 @@ func TestUninstall(t *testing.T) {
 	t.Run("leaves what was there", func(t *testing.T) {
 		run()
 		require.Equal(t, []string{
-			"include/", "include/libxio.h", "include/other.h", "include/xio_base.h", "include/xio_predefs.h", "include/xio_user.h",
+			"include/", "include/libxio.h", "include/other.h", "include/xio_base.h",
+			"include/xio_limits.h", "include/xio_predefs.h", "include/xio_user.h",
 			"lib/", "lib/libxio.a", "lib/libxio.so", "lib/libxio.so.0", "lib/pkgconfig/", "lib/pkgconfig/libxio.pc",
 			"share/", "share/accelio-go/", "share/accelio-go/manifest",
 		}, tree(t, prefix))
