@@ -34,6 +34,7 @@ var enginePrograms = []program{
 	{name: "test_engine_cancel", helpers: []string{"engine.c"}},
 	{name: "test_engine_alloc", helpers: []string{"engine.c"}},
 	{name: "test_engine_threads", threads: true},
+	{name: "test_engine_limits", helpers: []string{"engine.c"}},
 }
 
 func engineRooms(t *testing.T) []string {

@@ -64,7 +64,7 @@ var malformedInput = []row{
 	{input: "unknown destination session id",
 		clients: []string{"request for another session", "large request for another session", "FIN_REQ for another session"}},
 	{input: "request as first frame on a new nexus", clients: []string{"a request before a session", "a request first"}},
-	{input: "HELLO_REQ for unknown session", clients: []string{"hello for another session"}},
+	{input: "HELLO_REQ for unknown session", clients: []string{"hello for another session", "hello without a session"}},
 	{input: "sn mismatch", clients: []string{"sequence gap"}, servers: []string{"sequence gap"}},
 	{input: "repeated serial number", clients: []string{"serial repeated", "serial goes back"}},
 	{input: "CANCEL_*", clients: []string{"cancel", "cancel of a live request", "cancel of nothing"},
@@ -171,6 +171,7 @@ func moreAttacks() []attack {
 		onSessionStill("cancel: header length", survives, 0, put16(bytes.Clone(cancel), prefixLen, 9)),
 		onSessionStill("cancel: inner length", survives, 0, control(0x802, put16(cancelPayload(0, 0, 0, 1), 8, 17))),
 		onSessionStill("cancel: empty", survives, 0, control(0x802, nil)),
+		onLink("hello without a session", put32(head(0x202, 0), offDst, other)),
 		onSession("lists beyond the end", put16(put16(request(8), offInNr, 4), offUlpHdr, 8)),
 		{name: "a request before a session", want: checked, run: func(r *rawPeer) []net.Conn {
 			c := r.nexus()
