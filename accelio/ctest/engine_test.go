@@ -25,6 +25,7 @@ var enginePrograms = []program{
 	{name: "test_engine_events", helpers: []string{"engine.c"}},
 	{name: "test_engine_messages", helpers: []string{"engine.c"}},
 	{name: "test_engine_flow", helpers: []string{"engine.c"}},
+	{name: "test_engine_queue", helpers: []string{"engine.c"}},
 	{name: "test_engine_wrong", helpers: []string{"engine.c"}},
 	{name: "test_engine_sessions", helpers: []string{"engine.c", "seats.c"}},
 	{name: "test_engine_decisions", helpers: []string{"engine.c", "seats.c"}},

@@ -35,7 +35,7 @@ static void serve(struct app *a, struct xio_msg *m)
 		xio_release_msg(m);
 }
 
-static void keep_response(struct app *a, struct xio_msg *m)
+static inline void keep_response(struct app *a, struct xio_msg *m)
 {
 	if (a->held_nr < APP_MSGS)
 		a->held[a->held_nr++] = m;
@@ -62,8 +62,8 @@ static void done_with(struct xio_msg *m)
 }
 
 /* One exchange with these sizes; room is offered for the response. */
-static void exchange(size_t hdr, size_t data, unsigned int nr,
-		     size_t rsp_hdr, size_t rsp_data, size_t room)
+static inline void exchange(size_t hdr, size_t data, unsigned int nr,
+			    size_t rsp_hdr, size_t rsp_data, size_t room)
 {
 	struct xio_msg *m = msg_new(hdr, data, nr, 7);
 
@@ -83,7 +83,7 @@ static void exchange(size_t hdr, size_t data, unsigned int nr,
 	done_with(m);
 }
 
-static void open_pair(void)
+static inline void open_pair(void)
 {
 	memset(&plan, 0, sizeof(plan));
 	pair_open(&c, &s);
