@@ -287,7 +287,8 @@ int xio_cancel(struct xio_msg *req, enum xio_status result)
 		return -1;
 	t->cancel_asked = false;
 	if (result == XIO_E_MSG_CANCELED) {
-		xe_flow_answered(t);
+		/* No answer takes its credit along. */
+		xe_flow_released(t);
 		xe_task_put(t);
 	}
 	return 0;

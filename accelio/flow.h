@@ -80,7 +80,7 @@ uint64_t xe_flow_rx_limit(const struct xio_connection *c);
 void xe_flow_received(struct xio_connection *c, const struct xe_frame *f);
 /* A request is answered: the answer takes its credit along. */
 void xe_flow_answered(struct xe_task *t);
-/* A one-way or a response is released. */
+/* A one-way or a response is released, or a request cancelled. */
 void xe_flow_released(struct xe_task *t);
 
 #endif

@@ -290,6 +290,61 @@ static void window_of_one(void)
 	defaults();
 }
 
+/* Requests that are taken back give their credits back, in no answer. */
+static int cancelled;
+
+static int count_cancel(struct xio_session *ses, struct xio_msg *m,
+			enum xio_status result, void *user)
+{
+	(void)ses;
+	(void)user;
+	CHECK_EQ(result, XIO_E_MSG_CANCELED);
+	cancelled++;
+	msg_free(m);
+	return 0;
+}
+
+static int grant_cancel(struct xio_session *ses, struct xio_msg *m,
+			void *user)
+{
+	(void)ses;
+	(void)user;
+	CHECK_EQ(xio_cancel(m, XIO_E_MSG_CANCELED), 0);
+	return 0;
+}
+
+static void cancel_returns_credits(void)
+{
+	struct xio_msg *m[4];
+	int i;
+
+	set_window(4, 64u * MIB);
+	cancelled = 0;
+	app_open(&c, "client");
+	app_open(&s, "server");
+	s.ops.on_cancel_request = grant_cancel;
+	app_listen(&s);
+	c.ops.on_cancel = count_cancel;
+	app_connect(&c, s.port);
+	s.hold = true;
+	for (i = 0; i < 4; i++) {
+		m[i] = msg_new(0, 10, 1, 1);
+		CHECK_EQ(xio_send_request(c.conn, m[i]), 0);
+	}
+	WAIT_FOR(&c, &s, s.held_nr == 4);
+	requests(&c, 4, 10);
+	for (i = 0; i < 4; i++)
+		CHECK_EQ(xio_cancel_request(c.conn, m[i]), 0);
+	WAIT_FOR(&c, &s, cancelled == 4 && s.requests == 8);
+	CHECK_EQ(free_msgs(&c), 1020);
+	memmove(s.held, s.held + 4, 4 * sizeof(*s.held));
+	s.held_nr = 4;
+	let_go(&s, 4, 0);
+	WAIT_FOR(&c, &s, c.responses == 4);
+	pair_close(&c, &s);
+	defaults();
+}
+
 /* ---- the end ----------------------------------------------------------- */
 
 /* What waits for credits goes out before the closing frame. */
@@ -427,6 +482,7 @@ static void in_mode(int dual)
 	RUN(credits_behind_data);
 	RUN(both_answer);
 	RUN(window_of_one);
+	RUN(cancel_returns_credits);
 	RUN(close_with_waiting);
 	RUN(closed_with_waiting);
 	RUN(lost_with_waiting);
