@@ -322,3 +322,42 @@ bool xe_link_failed(const struct xe_link *l)
 {
 	return l->failed;
 }
+
+bool xe_link_lost(const struct xe_link *l)
+{
+	return l->lost;
+}
+
+/* A peer that is there answers a probe at once. */
+static void probe(int fd)
+{
+	static const struct { int level, name, value; } opts[] = {
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 1 },	/* seconds */
+		{ IPPROTO_TCP, TCP_KEEPINTVL, 1 },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 3 },
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, 4000 },	/* ms */
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(opts) / sizeof(opts[0]); i++)
+		setsockopt(fd, opts[i].level, opts[i].name, &opts[i].value,
+			   sizeof(opts[i].value));
+}
+
+bool xe_link_gone(struct xe_link *l)
+{
+	int i;
+
+	for (i = 0; i < (l->dual ? 2 : 1); i++) {
+		struct tcp_info info;
+		socklen_t n = sizeof(info);
+
+		if (getsockopt(l->s[i].ev.fd, IPPROTO_TCP, TCP_INFO, &info,
+			       &n) || info.tcpi_state != TCP_ESTABLISHED)
+			l->lost = true;
+		else
+			probe(l->s[i].ev.fd);
+	}
+	return l->lost;
+}

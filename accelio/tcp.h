@@ -76,6 +76,7 @@ struct xe_link {
 	bool dual;
 	bool failed;		/* down is due, or has been called */
 	bool ended;		/* a socket has ended; reason says how */
+	bool lost;		/* this is why it failed */
 	bool paused;		/* the owner said -EAGAIN */
 	bool blocked;		/* it said -EINPROGRESS */
 	bool setup_seen;

@@ -43,8 +43,8 @@ struct pending {
 	struct xe_connect conn;		/* valid when msg is complete */
 };
 
-static bool same_host(const struct sockaddr_storage *a,
-		      const struct sockaddr_storage *b)
+bool xe_same_host(const struct sockaddr_storage *a,
+		  const struct sockaddr_storage *b)
 {
 	const void *p = a;
 	const void *q = b;
@@ -109,7 +109,7 @@ static struct pending *find_mate(const struct pending *p)
 		    o->conn.type != XE_SOCK_SINGLE &&
 		    o->conn.second_port == xe_tcp_port(&p->peer) &&
 		    p->conn.second_port == xe_tcp_port(&o->peer) &&
-		    same_host(&o->peer, &p->peer))
+		    xe_same_host(&o->peer, &p->peer))
 			return o;
 	}
 	return NULL;

@@ -508,8 +508,10 @@ void xe_tcp_read(struct xe_link *l)
 		if (l->failed)
 			return;
 		if (!progress) {
-			if ((l->ended && !l->paused) || ended_unread(l))
+			if ((l->ended && !l->paused) || ended_unread(l)) {
+				l->lost = true;
 				xe_link_fail(l, l->reason);
+			}
 			return;
 		}
 	}

@@ -220,6 +220,7 @@ bool xe_link_push(struct xe_link *l, const struct xe_out *o, struct xe_tx *tx)
 static void send_failed(struct xe_stream *s, int err)
 {
 	if (err != EPIPE && err != ECONNRESET) {
+		s->link->lost = true;
 		xe_link_fail(s->link, err);
 		return;
 	}

@@ -107,6 +107,13 @@ bool xe_link_push(struct xe_link *l, const struct xe_out *o, struct xe_tx *tx);
 void xe_link_flush(struct xe_link *l);
 bool xe_link_idle(const struct xe_link *l);	/* nothing queued */
 bool xe_link_failed(const struct xe_link *l);	/* down will follow */
+/* It failed because the network or the peer ended it. */
+bool xe_link_lost(const struct xe_link *l);
+/*
+ * Has the peer ended it, whether this was noticed or not? If not, the kernel
+ * begins to find out whether the peer is there.
+ */
+bool xe_link_gone(struct xe_link *l);
 
 /* Continues reading after frame returned -EAGAIN. */
 void xe_link_resume(struct xe_link *l);
@@ -115,6 +122,8 @@ void xe_link_resume(struct xe_link *l);
 void xe_link_fail(struct xe_link *l, int reason);
 
 bool xe_link_dual(const struct xe_link *l);
+bool xe_same_host(const struct sockaddr_storage *a,
+		  const struct sockaddr_storage *b);
 const struct sockaddr_storage *xe_link_peer(const struct xe_link *l);
 const struct sockaddr_storage *xe_link_local(const struct xe_link *l);
 
