@@ -104,12 +104,13 @@ int xio_cancel_request(struct xio_connection *conn, struct xio_msg *req)
 	t = find(&c->req_queue, req);
 	if (!t)
 		t = find(&c->unsent, req);
-	if (t) {
+	if (t && !t->retry) {
 		xe_task_put(t);
 		report(c, req, XIO_E_MSG_CANCELED);
 		return 0;
 	}
-	t = find(&c->waiting, req);
+	if (!t)
+		t = find(&c->waiting, req);
 	if (!t) {
 		/* Answered, or never sent here. */
 		report(c, req, XIO_E_MSG_NOT_FOUND);
@@ -282,6 +283,13 @@ int xio_cancel(struct xio_msg *req, enum xio_status result)
 		return xe_fail(EINVAL);
 	if (!t->cancel_asked)
 		return xe_fail(XIO_E_STATE);
+	if (t->cancel_ltid == XE_NO_SLOT && !xe_conn_shut(t->conn)) {
+		/* The link has changed: the requester heard that it failed. */
+		t->cancel_asked = false;
+		if (result == XIO_E_MSG_CANCELED)
+			xe_message_answer_status(t, result);
+		return 0;
+	}
 	if (!xe_conn_shut(t->conn) &&
 	    answer(t->conn, t->cancel_ltid, t->cancel_tsn, t->serial, result))
 		return -1;
@@ -299,7 +307,7 @@ void xe_cancel_answered(struct xe_task *t)
 	if (!t->cancel_asked)
 		return;
 	t->cancel_asked = false;
-	if (!xe_conn_shut(t->conn) &&
+	if (!xe_conn_shut(t->conn) && t->cancel_ltid != XE_NO_SLOT &&
 	    answer(t->conn, t->cancel_ltid, t->cancel_tsn, t->serial,
 		   XIO_E_MSG_CANCEL_FAILED))
 		XE_WARN("no memory to answer a cancel request");

@@ -32,6 +32,7 @@ static void init_lists(struct xio_connection *c)
 		&c->ctl_queue, &c->req_queue, &c->rsp_queue, &c->waiting,
 		&c->unsent,
 		&c->answering, &c->receiving, &c->held, &c->failing,
+		&c->parked,
 	};
 	unsigned int i;
 
@@ -233,6 +234,7 @@ static void flush_all(struct xio_connection *c)
 	flush(c, &c->req_queue);
 	flush(c, &c->answering);
 	flush(c, &c->rsp_queue);
+	flush(c, &c->parked);
 	flush(c, &c->receiving);
 	flush(c, &c->failing);
 }
@@ -460,6 +462,7 @@ void xe_conn_detach(struct xio_connection *c)
 	struct xe_list *lists[] = {
 		&c->waiting, &c->unsent, &c->ctl_queue, &c->req_queue, &c->answering,
 		&c->rsp_queue, &c->receiving, &c->failing,
+		&c->parked,
 	};
 	struct xio_context *ctx = c->ctx;
 	unsigned int i;

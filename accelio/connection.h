@@ -66,6 +66,7 @@ struct xio_connection {
 	struct xe_list answering;	/* answers with the transport */
 	struct xe_list receiving;
 	struct xe_list held;		/* with the application */
+	struct xe_list parked;		/* answers: reconnect.c */
 	struct xe_list failing;		/* cancels that go nowhere: cancel.c */
 	bool rsp_turn;
 	struct xe_flow flow;
@@ -79,6 +80,14 @@ struct xio_connection {
 	unsigned int answers;		/* receipts and the like, not yet sent */
 	bool rx_any;
 	uint64_t rx_serial;		/* of the last request received */
+
+	/* reconnect.c */
+	bool waits;			/* for another link, if it is lost */
+	bool tell;			/* an event is due */
+	bool any_req_sn;		/* the next one may have any sn */
+	bool any_rsp_sn;
+	bool rx_repeats;		/* requests may come again: */
+	uint64_t rx_done;		/* those up to this were delivered */
 
 	struct xe_work start;		/* posted, any thread */
 	struct xe_work setup;		/* nexus is up already */

@@ -20,6 +20,7 @@
 #include "connection.h"
 #include "message.h"
 #include "option.h"
+#include "reconnect.h"
 #include "session.h"
 
 enum fin_event { EV_CLOSE, EV_FIN_REQ, EV_FIN_RSP, EV_RSP_SENT, EV_NR };
@@ -87,6 +88,10 @@ void xe_conn_hello_timer(struct xio_connection *c)
 
 void xe_conn_close(struct xio_connection *c, int reason, int at_teardown)
 {
+	if (c->nexus && c->nexus->re.lost) {
+		xe_reconnect_abandon(c, reason);
+		return;
+	}
 	if (!step(c, EV_CLOSE))
 		return;
 	xe_timer_cancel(&c->ka_timer);

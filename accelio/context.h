@@ -36,6 +36,7 @@ struct xio_context {
 	unsigned int tx_tasks;
 	unsigned int rx_tasks;
 	unsigned int max_tasks;		/* of each direction */
+	unsigned int lost_nexuses;	/* that wait: reconnect.c */
 	uint64_t rx_bytes;		/* data of the received ones */
 	bool rx_starved;		/* links wait for rx_tasks to go down */
 	bool destroy;			/* when the loop returns */

@@ -36,6 +36,9 @@ void xe_message_answer_status(struct xe_task *t, uint32_t status);
 int xe_message_send_receipt(struct xio_connection *c, uint32_t type,
 			    uint32_t peer_ltid, uint64_t serial);
 
+/* Queues the answer that t has got. */
+void xe_message_queue_answer(struct xe_task *t);
+
 /* Bytes of data in one direction of a message. */
 uint64_t xe_vmsg_bytes(const struct xio_vmsg *v);
 

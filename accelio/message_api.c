@@ -168,10 +168,7 @@ static int send_response(struct xio_msg *rsp)
 	}
 	xe_flow_answered(t);
 	t->omsg = rsp;
-	t->state = XE_TASK_ANSWERING;
-	xe_list_del(&t->link);
-	xe_list_add_tail(&c->rsp_queue, &t->link);
-	xe_conn_ready(c);
+	xe_message_queue_answer(t);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "flow.h"
 #include "message.h"
 #include "option.h"
+#include "reconnect.h"
 #include "session.h"
 
 #define ALIGN_UP(n, a)	(((n) + (a) - 1) & ~((uint64_t)(a) - 1))
@@ -258,6 +259,9 @@ static int check_request(struct xio_connection *c, const struct xe_frame *f)
 
 	if (!app && f->type != XE_ACK_REQ)
 		return 0;
+	if (c->any_req_sn)
+		c->rx_req_sn = f->sn;
+	c->any_req_sn = false;
 	if (!c->open || c->setup_only || (app && c->fin_seen) ||
 	    f->sn != c->rx_req_sn ||
 	    xe_session_state(c->session) >= XE_SESSION_REDIRECTED)
@@ -292,6 +296,7 @@ int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 	struct xio_connection *c = NULL;
 	bool app = xe_type_is_app(f->type);
 	struct xe_task *t;
+	bool fresh;
 	int err;
 
 	switch (f->type) {
@@ -321,9 +326,11 @@ int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 		n->ctx->rx_starved = true;
 		return -EAGAIN;
 	}
-	t = app && c ? xe_task_get(n->ctx, true) : xe_task_get_control(n->ctx);
+	fresh = app && c && !xe_reconnect_is_repeat(c, f->serial);
+	t = fresh ? xe_task_get(n->ctx, true) : xe_task_get_control(n->ctx);
 	if (!t)
 		return -ENOMEM;
+	t->repeat = app && c && !fresh;
 	t->type = f->type;
 	t->received = true;
 	t->state = XE_TASK_RECEIVING;
@@ -333,7 +340,7 @@ int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 	t->credit_bytes = f->hdr_len + f->data_len;
 	remember(t, f);
 	t->conn = c;
-	if (app && c) {
+	if (fresh) {
 		t->rx_bytes = f->data_len;
 		c->rx_bytes += t->rx_bytes;
 		c->ctx->rx_bytes += t->rx_bytes;
@@ -347,7 +354,10 @@ int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 	if (c && app) {
 		c->rx_any = true;
 		c->rx_serial = f->serial;
-		err = take_request(t, f);
+		if (fresh)
+			err = take_request(t, f);
+		else
+			take_nothing(t, f);
 	} else if (c || xe_type_opens(f->type)) {
 		err = take_control(t, f);
 	} else {
@@ -464,7 +474,7 @@ static int take_response(struct xe_task *t, const struct xe_frame *f)
 	unsigned int i;
 	int err;
 
-	if (f->sn != c->rx_rsp_sn)
+	if (f->sn != c->rx_rsp_sn && !c->any_rsp_sn)
 		return -EPROTO;
 	/* One-ways have a receipt and no answer. */
 	if (t->type == XE_ONE_WAY_REQ ? !receipt || last : !receipt && !last)
@@ -472,7 +482,8 @@ static int take_response(struct xe_task *t, const struct xe_frame *f)
 	if ((receipt && (t->receipt_seen || !t->receipt_wanted)) ||
 	    (!last && (f->data_len || f->hdr_len)))
 		return -EPROTO;
-	c->rx_rsp_sn++;
+	c->any_rsp_sn = false;
+	c->rx_rsp_sn = (uint16_t)(f->sn + 1);
 	xe_flow_received(c, f);
 	t->credit_bytes = f->hdr_len + f->data_len;
 	t->receipt_seen = t->receipt_seen || receipt;
@@ -529,6 +540,8 @@ static int deliver_request(struct xe_task *t, bool last)
 	uint64_t serial = t->serial;
 	int err = 0;
 
+	if (t->repeat)
+		return xe_reconnect_repeat(t);
 	if (c->fin_seen)
 		return -EPROTO;
 	xe_list_del(&t->link);

@@ -39,7 +39,7 @@ static uint32_t pad_of(const struct xio_connection *c, uint64_t before)
 	uint32_t align = c->nexus->align;
 
 	/* libxio mistakes the place of padded data in dual stream. */
-	if (align < 2 || xe_link_dual(c->nexus->l))
+	if (align < 2 || !c->nexus->l || xe_link_dual(c->nexus->l))
 		return 0;
 	return (uint32_t)(-before & (align - 1));
 }
@@ -186,6 +186,8 @@ static int push_request(struct xio_connection *c, struct xe_task *t)
 	}
 	fill_common(c, t, &f);
 	f.flags = ((uint32_t)m->flags & 0x3ff) | ow_flags(t);
+	if (t->receipt_seen)
+		f.flags &= ~(uint32_t)XIO_MSG_FLAG_REQUEST_READ_RECEIPT;
 	f.sn = c->tx_req_sn;
 	f.ack_sn = (uint16_t)(c->rx_req_sn - 1);
 	f.ltid = t->slot;
@@ -310,15 +312,21 @@ static int push_response(struct xio_connection *c, struct xe_task *t)
 	return 1;
 }
 
+void xe_message_queue_answer(struct xe_task *t)
+{
+	t->state = XE_TASK_ANSWERING;
+	xe_list_del(&t->link);
+	xe_list_add_tail(t->parked ? &t->conn->parked : &t->conn->rsp_queue,
+			 &t->link);
+	xe_conn_ready(t->conn);
+}
+
 void xe_message_answer_status(struct xe_task *t, uint32_t status)
 {
 	xe_flow_answered(t);
 	t->status = status;
 	t->omsg = NULL;
-	t->state = XE_TASK_ANSWERING;
-	xe_list_del(&t->link);
-	xe_list_add_tail(&t->conn->rsp_queue, &t->link);
-	xe_conn_ready(t->conn);
+	xe_message_queue_answer(t);
 }
 
 /* ---- control frames and receipts ------------------------------------ */

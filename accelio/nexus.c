@@ -25,6 +25,7 @@
 #include "message.h"
 #include "nexus.h"
 #include "option.h"
+#include "reconnect.h"
 #include "server.h"
 #include "session.h"
 
@@ -127,6 +128,8 @@ static struct xe_nexus *nexus_new(struct xio_context *ctx)
 	n->max_in = (uint32_t)xe_opt.max_in_iovlen;
 	n->max_out = (uint32_t)xe_opt.max_out_iovlen;
 	n->max_hdr = (uint32_t)xe_opt.max_inline_header;
+	/* Credits that were on their way would be lost with a link. */
+	n->re.enabled = xe_opt.enable_reconnect && !xe_opt.enable_flow_control;
 	xe_list_add_tail(&ctx->nexuses, &n->link);
 	return n;
 }
@@ -135,6 +138,7 @@ void xe_nexus_destroy(struct xe_nexus *n)
 {
 	if (n->l)
 		close_link(n);
+	xe_reconnect_forget(n);
 	xe_work_cancel(&n->xmit);
 	xe_work_cancel(&n->down);
 	xe_timer_cancel(&n->timer);
@@ -179,6 +183,8 @@ static void on_timer(struct xe_timer *t)
 	if (n->refs > 0) {
 		if (n->l)
 			xe_link_fail(n->l, ETIMEDOUT);
+		else if (n->re.lost)
+			xe_reconnect_timer(n);
 		return;
 	}
 	xe_nexus_destroy(n);
@@ -216,6 +222,8 @@ struct xe_nexus *xe_nexus_get(struct xio_context *ctx, const struct xe_uri *u,
 	strcpy(n->portal, u->portal);	/* arrays of one size */
 	n->tos = tos;
 	n->shareable = out_addr == NULL;
+	if (out_addr)
+		n->re.from = from;
 	n->l = xe_link_connect(ctx, &addr, out_addr ? &from : NULL, tos,
 			       &link_events, n);
 	if (!n->l) {
@@ -261,6 +269,8 @@ static void on_link_up(void *owner)
 	struct xe_nexus *n = owner;
 	struct xe_nexus_setup s = {
 		.version = XE_PROTO_VERSION,
+		.flags = n->re.lost,
+		.cid = n->re.lost ? n->cid : 0,
 		.buf_size = n->own_buf_size,
 		.max_in = n->max_in,
 		.max_out = n->max_out,
@@ -292,6 +302,13 @@ static void set_limits(struct xe_nexus *n)
 	xe_link_set_limits(n->l, &lim);
 }
 
+void xe_nexus_up(struct xe_nexus *n)
+{
+	n->state = XE_NEXUS_UP;
+	set_limits(n);
+	xe_timer_cancel(&n->timer);
+}
+
 static int on_link_setup(void *owner, const struct xe_nexus_setup *s)
 {
 	struct xe_nexus *n = owner;
@@ -299,14 +316,13 @@ static int on_link_setup(void *owner, const struct xe_nexus_setup *s)
 
 	if (s->version != XE_PROTO_VERSION)
 		return -EPROTONOSUPPORT;
+	if (n->re.lost || s->flags & 1)
+		return xe_reconnect_on_setup(n, s);
 	if (s->response) {
 		/* Not ECONNREFUSED: somebody listens, and is in trouble. */
 		if (s->status)
 			return -ECONNRESET;
 		n->cid = s->cid;
-	} else if (s->flags & 1) {
-		/* A reconnect to something we do not have. */
-		return -EPROTO;
 	}
 	n->kin = s->kin;
 	if (n->kin && n->server)
@@ -317,9 +333,7 @@ static int on_link_setup(void *owner, const struct xe_nexus_setup *s)
 	n->peer_max_in = s->max_in;
 	n->peer_max_out = s->max_out;
 	n->peer_max_hdr = s->max_hdr;
-	n->state = XE_NEXUS_UP;
-	set_limits(n);
-	xe_timer_cancel(&n->timer);
+	xe_nexus_up(n);
 	if (!s->response) {
 		struct xe_nexus_setup r = {
 			.response = true,
@@ -368,6 +382,7 @@ static int on_link_frame(void *owner, const struct xe_frame *f,
 	struct xe_task *t;
 	int err;
 
+	n->re.attempt = 0;
 	if (f->type & XE_TYPE_RESPONSE) {
 		t = slot_find(n, f->rtid);
 		/* A session that was closed meanwhile left no task. */
@@ -545,6 +560,7 @@ static void close_link(struct xe_nexus *n)
 static void on_link_down(void *owner, int reason)
 {
 	struct xe_nexus *n = owner;
+	bool again = xe_reconnect_wanted(n);
 
 	XE_DEBUG("link lost: %s", reason ? strerror(reason) : "end of stream");
 	close_link(n);
@@ -552,7 +568,9 @@ static void on_link_down(void *owner, int reason)
 	n->down_reason = reason;
 	xe_work_cancel(&n->xmit);
 	xe_timer_cancel(&n->timer);
-	if (n->refs == 0)
+	if (again && n->refs > 0)
+		xe_reconnect_begin(n);
+	else if (n->refs == 0)
 		xe_nexus_destroy(n);
 	else
 		on_down(&n->down);
@@ -568,6 +586,11 @@ static void on_down(struct xe_work *w)
 		return;
 	c = xe_container_of(n->connections.next, struct xio_connection,
 			    nexus_link);
+	/* Others wait for another link. */
+	if (n->re.lost)
+		c = xe_reconnect_hopeless(n);
+	if (!c)
+		return;
 	xe_list_del(&c->nexus_link);
 	if (!xe_list_empty(&n->connections))
 		xe_loop_defer(&n->ctx->loop, &n->down);
@@ -582,3 +605,5 @@ static const struct xe_link_events link_events = {
 	.room = on_link_room,
 	.down = on_link_down,
 };
+
+const struct xe_link_events *const xe_nexus_link_events = &link_events;

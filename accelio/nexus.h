@@ -27,6 +27,16 @@ struct xe_slot {
 	uint32_t next_free;
 };
 
+/* Waiting for another link (reconnect.c) */
+struct xe_reconnect {
+	bool enabled;
+	bool lost;			/* it waits now */
+	unsigned int attempt;		/* client: made since it last worked */
+	int64_t since;			/* when the present link came */
+	struct sockaddr_storage peer;
+	struct sockaddr_storage from;	/* client: bound to it, or no family */
+};
+
 struct xe_nexus {
 	struct xe_list link;		/* ctx->nexuses */
 	struct xio_context *ctx;
@@ -57,12 +67,16 @@ struct xe_nexus {
 	struct xe_work down;		/* connections that follow the link */
 	struct xe_timer timer;		/* setup, or idle */
 	int down_reason;
+	struct xe_reconnect re;
 	uint16_t tsn;
 
 	struct xe_slot *slots;
 	uint32_t slots_nr;
 	uint32_t slot_free;		/* head of the free list */
 };
+
+/* What a nexus does with its link. */
+extern const struct xe_link_events *const xe_nexus_link_events;
 
 /*
  * A client's nexus for this portal on this context: one that is idle, or a
@@ -74,6 +88,9 @@ struct xe_nexus *xe_nexus_get(struct xio_context *ctx, const struct xe_uri *u,
 void xe_nexus_accept(struct xio_server *server, struct xe_link *l);
 void xe_nexus_ref(struct xe_nexus *n);
 void xe_nexus_put(struct xe_nexus *n);
+
+/* Nexus setup is complete: frames may flow. */
+void xe_nexus_up(struct xe_nexus *n);
 
 /* Closes the link at once, without a word to the connections, and frees. */
 void xe_nexus_destroy(struct xe_nexus *n);

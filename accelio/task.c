@@ -78,16 +78,35 @@ void *xe_task_buf(struct xe_task *t, size_t n)
 	return t->block;
 }
 
+static void free_blocks(struct xe_task *t)
+{
+	if (t->block)
+		xe_block_put(&t->ctx->blocks, t->block);
+	if (t->data_block)
+		xe_block_put(&t->ctx->blocks, t->data_block);
+	if (t->aux)
+		xe_block_put(&t->ctx->blocks, t->aux);
+	t->block = NULL;
+	t->data_block = NULL;
+	t->aux = NULL;
+}
+
+void xe_task_rx_reset(struct xe_task *t)
+{
+	free_blocks(t);
+	t->hdr = NULL;
+	t->hdr_len = 0;
+	t->iov = t->iov_small;
+	t->sgl = NULL;
+	t->sgl_nr = 0;
+	t->rx_truncated = false;
+}
+
 static void task_free(struct xe_task *t)
 {
 	struct xio_context *ctx = t->ctx;
 
-	if (t->block)
-		xe_block_put(&ctx->blocks, t->block);
-	if (t->data_block)
-		xe_block_put(&ctx->blocks, t->data_block);
-	if (t->aux)
-		xe_block_put(&ctx->blocks, t->aux);
+	free_blocks(t);
 	if (t->counted == COUNT_TX) {
 		ctx->tx_tasks--;
 	} else if (t->counted == COUNT_RX) {

@@ -53,6 +53,11 @@ struct xe_task {
 	uint64_t serial;
 	uint16_t tsn;			/* transport sn it was sent with */
 
+	/* reconnect.c */
+	bool retry;			/* was sent on a link that is lost */
+	bool repeat;			/* comes again: not for the application */
+	bool parked;			/* received, until it comes again */
+
 	/* cancel.c */
 	struct xe_task *partner;	/* request and its CANCEL_REQ, ours */
 	bool cancel_asked;		/* the application decides about one */
@@ -107,6 +112,8 @@ void xe_task_count_answer(struct xe_task *t);
  * task goes when that is over.
  */
 void xe_task_put(struct xe_task *t);
+/* Forgets what was received for a request: its answer will come anew. */
+void xe_task_rx_reset(struct xe_task *t);
 void xe_tasks_fini(struct xio_context *ctx);
 
 /* The task of a message the library handed out; NULL when it is not one. */

@@ -200,7 +200,7 @@ static void pending_evict(struct xe_listener *ls,
 	xe_list_for_each(i, &ls->pending) {
 		struct pending *p = xe_container_of(i, struct pending, link);
 
-		if (same_host(&p->peer, peer)) {
+		if (xe_same_host(&p->peer, peer)) {
 			oldest = p;
 			break;
 		}

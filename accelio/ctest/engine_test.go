@@ -33,6 +33,8 @@ var enginePrograms = []program{
 	{name: "test_engine_wait", helpers: []string{"engine.c", "seats.c"}},
 	{name: "test_engine_loop", helpers: []string{"engine.c"}, threads: true},
 	{name: "test_engine_cancel", helpers: []string{"engine.c"}},
+	{name: "test_engine_reconnect", helpers: []string{"engine.c", "forwarder.c"}},
+	{name: "test_engine_cuts", helpers: []string{"engine.c", "forwarder.c"}},
 	{name: "test_engine_alloc", helpers: []string{"engine.c"}},
 	{name: "test_engine_threads", threads: true},
 	{name: "test_engine_limits", helpers: []string{"engine.c"}},

@@ -63,6 +63,7 @@ static const char *reason(int r)
 	case XIO_E_MSG_FLUSHED: return "flushed";
 	case XIO_E_MSG_DISCARDED: return "discarded";
 	case XIO_E_MSG_SIZE: return "size";
+	case XIO_E_MSG_CANCELED: return "canceled";
 	case XIO_E_NO_USER_BUFS: return "no-bufs";
 	case XIO_E_USER_BUF_OVERFLOW: return "overflow";
 	case EPROTO: return "proto";
@@ -82,7 +83,7 @@ static void note(struct app *a, const char *what, const char *why)
 
 static const char *const event_names[] = {
 	"REJECT", "sTD", "NEW", "EST", "cTD", "CLOSED", "DISC", "REF", "ERR",
-	"SESSION_ERR",
+	"SESSION_ERR", "RECONNECTING", "RECONNECTED",
 };
 
 const char *event_text(const struct xio_session_event_data *d, char *dst,

@@ -3,7 +3,7 @@
  * engine_peer.c - a client or server on the engine that a test drives: the
  * arguments say what its messages look like, lines on standard input when to
  * act, and every callback becomes a line on standard output. Used by
- * golden_test.go, hostile_test.go and cancel_test.go.
+ * golden_test.go, hostile_test.go, cancel_test.go and reconnect_test.go.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -602,6 +602,15 @@ static void set_keepalive(const char *arg)
 		die("keepalive");
 }
 
+static void set_reconnect(void)
+{
+	int on = 1;
+
+	if (xio_set_opt(NULL, XIO_OPTLEVEL_ACCELIO,
+			XIO_OPTNAME_ENABLE_RECONNECT, &on, sizeof(on)))
+		die("reconnect");
+}
+
 static void set_dual(int on)
 {
 	if (xio_set_opt(NULL, XIO_OPTLEVEL_TCP, XIO_OPTNAME_TCP_DUAL_STREAM,
@@ -631,7 +640,7 @@ static void options(int argc, char **argv)
 	int c;
 
 	while ((c = getopt(argc, argv,
-			   "s1orlejgfwTn:h:d:t:H:D:i:p:S:k:O:b:R:P:C:")) != -1) {
+			   "s1orlejgfwxTn:h:d:t:H:D:i:p:S:k:O:b:R:P:C:")) != -1) {
 		switch (c) {
 		case 's': opt.server = true; break;
 		case '1': set_dual(0); break;
@@ -649,6 +658,7 @@ static void options(int argc, char **argv)
 			break;
 		case 'w': opt.in_turns = true; break;
 		case 'g': opt.give_up = true; break;
+		case 'x': set_reconnect(); break;
 		case 'n': opt.requests = atoi(optarg); break;
 		case 'h': opt.req.hdr = (size_t)atol(optarg); break;
 		case 'd': opt.req.data = (size_t)atol(optarg); break;
