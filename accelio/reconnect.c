@@ -176,7 +176,8 @@ static void lose_link(struct xio_connection *c)
 /* ---- events ----------------------------------------------------------- */
 
 /* Callbacks may take connections away: look from the start each time. */
-static void tell_all(struct xe_nexus *n, enum xio_session_event ev)
+static void tell_all(struct xe_nexus *n, enum xio_session_event ev,
+		     enum xio_status reason)
 {
 	struct xe_list *p;
 
@@ -189,7 +190,7 @@ static void tell_all(struct xe_nexus *n, enum xio_session_event ev)
 		if (!c->tell)
 			continue;
 		c->tell = false;
-		xe_conn_event(c, ev, XIO_E_SUCCESS);
+		xe_conn_event(c, ev, reason);
 		p = n->connections.next;
 	}
 }
@@ -280,13 +281,13 @@ void xe_reconnect_begin(struct xe_nexus *n)
 			lose_link(conn_at(p));
 	if (xe_reconnect_hopeless(n))
 		xe_loop_defer(&n->ctx->loop, &n->down);
-	if (n->server) {
+	if (n->server)
 		xe_timer_set(&n->ctx->loop, &n->timer, xe_reconnect_keep_ns);
-		return;
-	}
-	schedule(n);
+	else
+		schedule(n);
 	if (n->re.lost)
-		tell_all(n, XIO_SESSION_CONNECTION_RECONNECTING_EVENT);
+		tell_all(n, XIO_SESSION_CONNECTION_RECONNECTING_EVENT,
+			 XIO_E_SESSION_DISCONNECTED);
 }
 
 void xe_reconnect_timer(struct xe_nexus *n)
@@ -327,8 +328,7 @@ static void resume(struct xe_nexus *n)
 		xe_conn_ready(c);
 		xe_conn_keepalive_start(c, xe_opt.keepalive.time);
 	}
-	if (!n->server)
-		tell_all(n, XIO_SESSION_CONNECTION_RECONNECTED_EVENT);
+	tell_all(n, XIO_SESSION_CONNECTION_RECONNECTED_EVENT, XIO_E_SUCCESS);
 }
 
 static int on_response(struct xe_nexus *n, const struct xe_nexus_setup *s)
