@@ -89,7 +89,7 @@ void xe_conn_hello_timer(struct xio_connection *c)
 void xe_conn_close(struct xio_connection *c, int reason, int at_teardown)
 {
 	if (c->nexus && c->nexus->re.lost) {
-		xe_reconnect_abandon(c, reason);
+		xe_reconnect_abandon(c, reason, at_teardown);
 		return;
 	}
 	if (!step(c, EV_CLOSE))

@@ -128,8 +128,7 @@ static struct xe_nexus *nexus_new(struct xio_context *ctx)
 	n->max_in = (uint32_t)xe_opt.max_in_iovlen;
 	n->max_out = (uint32_t)xe_opt.max_out_iovlen;
 	n->max_hdr = (uint32_t)xe_opt.max_inline_header;
-	/* Credits that were on their way would be lost with a link. */
-	n->re.enabled = xe_opt.enable_reconnect && !xe_opt.enable_flow_control;
+	n->re.enabled = xe_opt.enable_reconnect != 0;
 	xe_list_add_tail(&ctx->nexuses, &n->link);
 	return n;
 }

@@ -62,10 +62,14 @@ static bool has_type(const struct xe_list *l, uint32_t a, uint32_t b)
 	return false;
 }
 
-/* Open, not closing, and the peer knows it. */
+/*
+ * Open, not closing, and the peer knows it. Credits of flow control that
+ * were on their way would be lost.
+ */
 static bool lives_on(const struct xio_connection *c)
 {
 	return c->state == XE_CONN_ONLINE && c->open && !c->timed_out &&
+	       !c->setup_only && !c->silent && !c->flow.on &&
 	       xe_session_state(c->session) == XE_SESSION_ONLINE &&
 	       !has_type(&c->ctl_queue, XE_SESSION_SETUP_RSP, XE_HELLO_RSP) &&
 	       !has_type(&c->answering, XE_SESSION_SETUP_RSP, XE_HELLO_RSP);
@@ -205,10 +209,13 @@ struct xio_connection *xe_reconnect_hopeless(struct xe_nexus *n)
 	return NULL;
 }
 
-void xe_reconnect_abandon(struct xio_connection *c, int reason)
+void xe_reconnect_abandon(struct xio_connection *c, int reason,
+			  int at_teardown)
 {
+	if (c->state != XE_CONN_ONLINE)
+		return;
 	xe_list_del(&c->nexus_link);
-	c->reason = (enum xio_status)reason;
+	c->reason = (enum xio_status)at_teardown;
 	c->state = XE_CONN_CLOSED;
 	c->open = false;
 	xe_conn_event(c, XIO_SESSION_CONNECTION_CLOSED_EVENT, reason);
@@ -276,9 +283,12 @@ void xe_reconnect_begin(struct xe_nexus *n)
 	n->ctx->lost_nexuses++;
 	if (xe_now_ns() - n->re.since > xe_reconnect_wait_ns[0])
 		n->re.attempt = 0;
-	xe_list_for_each(p, &n->connections)
+	xe_list_for_each(p, &n->connections) {
 		if (conn_at(p)->waits)
 			lose_link(conn_at(p));
+		else
+			xe_work_cancel(&conn_at(p)->setup);
+	}
 	if (xe_reconnect_hopeless(n))
 		xe_loop_defer(&n->ctx->loop, &n->down);
 	if (n->server)
@@ -301,7 +311,8 @@ void xe_reconnect_timer(struct xe_nexus *n)
 			       n->re.from.ss_family ? &n->re.from : NULL,
 			       n->tos, xe_nexus_link_events, n);
 	if (n->l)
-		xe_timer_set(&n->ctx->loop, &n->timer, XE_OPT(limit_setup_time) * XE_NS_PER_MS);
+		xe_timer_set(&n->ctx->loop, &n->timer,
+			     XE_OPT(limit_setup_time) * XE_NS_PER_MS);
 	else
 		schedule(n);
 }
@@ -402,6 +413,8 @@ static int on_request(struct xe_nexus *fresh, const struct xe_nexus_setup *s)
 	struct xe_nexus *n = find(fresh, s, &r.status);
 
 	if (!n) {
+		XE_PEER_ERR(xe_link_peer(fresh->l), "no link to reconnect: %s",
+			    xio_strerror((int)r.status));
 		xe_link_push_setup(fresh->l, &r);
 		xe_link_flush(fresh->l);
 		xe_link_fail(fresh->l, 0);

@@ -36,7 +36,8 @@ void xe_reconnect_forget(struct xe_nexus *n);
 /* A connection of a waiting n that does not live on, or NULL. */
 struct xio_connection *xe_reconnect_hopeless(struct xe_nexus *n);
 /* The application closes c while it waits: it ends at once. */
-void xe_reconnect_abandon(struct xio_connection *c, int reason);
+void xe_reconnect_abandon(struct xio_connection *c, int reason,
+			  int at_teardown);
 
 /* A request or one-way that was delivered before has come again. */
 bool xe_reconnect_is_repeat(const struct xio_connection *c, uint64_t serial);

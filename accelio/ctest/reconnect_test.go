@@ -68,6 +68,7 @@ func TestNoReconnectToOthers(t *testing.T) {
 	l, s := listening(t, false)
 	s.c.Close()
 	s.checkEnd()
+	s.engine.wait()
 	for _, line := range s.engine.seen {
 		if strings.Contains(line, "reconnect") {
 			t.Error(line)
@@ -103,6 +104,7 @@ func TestReconnectRefused(t *testing.T) {
 			closed(t, s.c)
 			s.engine.waitFor("connection reconnecting")
 			s.checkEnd()
+			s.engine.wait()
 		})
 	}
 }
