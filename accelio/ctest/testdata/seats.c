@@ -6,6 +6,7 @@
 
 #include "engine.h"
 #include "seats.h"
+#include "xio_limits.h"
 
 atomic_int surprises;
 
@@ -43,7 +44,8 @@ static void connection_event(struct seat *s, struct xio_session *ses,
 	switch (d->event) {
 	case XIO_SESSION_NEW_CONNECTION_EVENT:
 	case XIO_SESSION_CONNECTION_ESTABLISHED_EVENT:
-		s->session = ses;
+		if (d->event == XIO_SESSION_NEW_CONNECTION_EVENT)
+			s->session = ses;
 		s->conn = d->conn;
 		s->connected++;
 		break;
@@ -87,7 +89,7 @@ static int on_session_event(struct xio_session *ses,
 	return 0;
 }
 
-void seat_decide(struct seat *s)
+int seat_decide(struct seat *s)
 {
 	static char yes[] = "yes", no[] = "no";
 	int err = 0;
@@ -107,8 +109,9 @@ void seat_decide(struct seat *s)
 	default:
 		break;
 	}
-	if (err)
+	if (err && !s->poor)
 		surprise(s, "the decision failed");
+	return err;
 }
 
 static int on_new_session(struct xio_session *ses,
@@ -127,8 +130,8 @@ static int on_new_session(struct xio_session *ses,
 		s->on_new(s, req);
 	if (s->deed == REFUSE)
 		return -1;
-	seat_decide(s);
-	return 0;
+	/* Without memory for it there is memory a moment later. */
+	return seat_decide(s) && s->poor ? seat_decide(s) : 0;
 }
 
 static int on_session_established(struct xio_session *ses,
@@ -325,6 +328,11 @@ bool seat_send(struct seat *s)
 		return true;
 	msg_free(m);
 	return false;
+}
+
+void first_hello_within(int ms)
+{
+	set_int_opt(XIO_OPTLEVEL_ACCELIO, XIO_OPTNAME_LIMIT_HELLO_TIME, ms);
 }
 
 static void run_all(void)

@@ -40,6 +40,7 @@ struct seat {
 	bool keep_conn;			/* does not destroy at teardown */
 	bool keep_session;
 	bool quiet;			/* no record of messages */
+	bool poor;			/* its memory may be short */
 	uint32_t conn_idx;
 	void (*on_event)(struct seat *s, struct xio_session *ses,
 			 struct xio_session_event_data *d);
@@ -84,7 +85,10 @@ struct xio_connection *seat_connect(struct seat *s, struct seat *owner);
 /* Queues a request; false when that is refused. */
 bool seat_send(struct seat *s);
 /* Says to s->session what s->deed is. */
-void seat_decide(struct seat *s);
+int seat_decide(struct seat *s);
+
+/* The time limit for clients that were sent to portals, in milliseconds. */
+void first_hello_within(int ms);
 
 /* One turn of all open seats, after ms without anything to do at most. */
 void turn(int ms);

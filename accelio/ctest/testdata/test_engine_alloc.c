@@ -7,58 +7,10 @@
  * Both sides live in one process and share the allocator.
  */
 #include <errno.h>
-#include <malloc.h>
 
 #include "check.h"
 #include "engine.h"
-
-static long live;
-static long fail_at;		/* the n-th call from now fails; 0: none */
-static long failed;
-
-static bool fails(void)
-{
-	if (fail_at == 0 || --fail_at > 0)
-		return false;
-	failed++;
-	return true;
-}
-
-static void *hook_allocate(size_t size, void *user)
-{
-	void *p;
-
-	(void)user;
-	if (fails())
-		return NULL;
-	p = malloc(size);
-	live += p != NULL;
-	return p;
-}
-
-static void *hook_memalign(size_t boundary, size_t size, void *user)
-{
-	void *p = NULL;
-
-	(void)user;
-	if (fails() || posix_memalign(&p, boundary, size))
-		return NULL;
-	live++;
-	return p;
-}
-
-static void hook_free(void *ptr, void *user)
-{
-	(void)user;
-	live--;
-	free(ptr);
-}
-
-static struct xio_mem_allocator hooks = {
-	.allocate = hook_allocate,
-	.memalign = hook_memalign,
-	.free = hook_free,
-};
+#include "failing.h"
 
 /* ---- an application that expects the worst ------------------------------ */
 
@@ -342,9 +294,7 @@ static void every_allocation_rejected(void)
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	CHECK_EQ(xio_set_opt(NULL, XIO_OPTLEVEL_ACCELIO,
-			     XIO_OPTNAME_MEM_ALLOCATOR, &hooks,
-			     sizeof(hooks)), 0);
+	hooks_install();
 	set_int_opt(XIO_OPTLEVEL_ACCELIO, XIO_OPTNAME_LOG_LEVEL, -1);
 	xio_init();
 	RUN(every_allocation);

@@ -144,14 +144,14 @@ static void lead_is_destroyed_inside_established(void)
 
 	/* And when it was alone. */
 	open_seats(1);
-	xe_session_hello_ns = 20 * XE_NS_PER_MS;
+	first_hello_within(20);
 	seat_offer(&m, ACCEPT, portals, 1);
 	c[0].on_established = destroy_the_lead;
 	CHECK(seat_connect(&c[0], &c[0]) != NULL);
 	UNTIL(c[0].over == 1 && m.over == 1);
 	CHECK_STR(c[0].log, "established sTD[ok]");
 	CHECK_STR(m.log, MOVED " sTD[timeout]");
-	xe_session_hello_ns = 60 * XE_NS_PER_SEC;
+	first_hello_within(60000);
 	close_seats();
 }
 

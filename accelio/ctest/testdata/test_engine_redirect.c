@@ -199,13 +199,13 @@ static void leave_at_any_moment(void)
 	};
 	int turns, i;
 
-	xe_session_hello_ns = 100 * XE_NS_PER_MS;
+	first_hello_within(100);
 	for (turns = 0; turns < 12; turns++)
 		for (i = 0; i < 3; i++) {
 			leave_after(turns, ACCEPT, who[i]);
 			leave_after(turns, REDIRECT, who[i]);
 		}
-	xe_session_hello_ns = 60 * XE_NS_PER_SEC;
+	first_hello_within(60000);
 }
 
 static void in_mode(int dual)

@@ -7,6 +7,7 @@
 #include "portals.h"
 
 #include "context.h"
+#include "failing.h"
 
 /* ---- nobody comes to the portals -------------------------------------------- */
 
@@ -19,7 +20,7 @@ static void nobody_comes(void)
 {
 	struct seat *const list[] = { &dead };
 
-	xe_session_hello_ns = 30 * XE_NS_PER_MS;
+	first_hello_within(30);
 	open_seats(1);
 	seat_offer(&m, ACCEPT, list, 1);
 	connect_all(1);
@@ -40,12 +41,12 @@ static void nobody_comes(void)
 	UNTIL(m.over == 1);
 	CHECK_STR(m.log, MOVED " sTD[timeout]");
 	close_seats();
-	xe_session_hello_ns = 60 * XE_NS_PER_SEC;
+	first_hello_within(60000);
 }
 
 static void they_come_in_time(void)
 {
-	xe_session_hello_ns = 500 * XE_NS_PER_MS;
+	first_hello_within(500);
 	open_seats(1);
 	seat_offer(&m, ACCEPT, portals, 1);
 	connect_all(1);
@@ -59,14 +60,14 @@ static void they_come_in_time(void)
 	UNTIL(m.over == 1);
 	CHECK_STR(m.log, MOVED " sTD[lost]");
 	close_seats();
-	xe_session_hello_ns = 60 * XE_NS_PER_SEC;
+	first_hello_within(60000);
 }
 
 static void they_come_too_late(void)
 {
 	long long end = clock_ms() + 10000;
 
-	xe_session_hello_ns = 20 * XE_NS_PER_MS;
+	first_hello_within(20);
 	open_seats(1);
 	seat_offer(&m, ACCEPT, portals, 1);
 	connect_all(1);
@@ -84,7 +85,7 @@ static void they_come_too_late(void)
 	CHECK_STR(p[0].log, "");
 	CHECK_STR(m.log, MOVED " sTD[timeout]");
 	close_seats();
-	xe_session_hello_ns = 60 * XE_NS_PER_SEC;
+	first_hello_within(60000);
 }
 
 static void the_session_is_destroyed_meanwhile(void)
@@ -138,41 +139,6 @@ static void the_context_is_destroyed_meanwhile(void)
 }
 
 /* ---- again and again, a thousand times in both modes --------------------------------------------------- */
-
-static long live;
-
-static void *hook_allocate(size_t size, void *user)
-{
-	void *ptr = malloc(size);
-
-	(void)user;
-	live += ptr != NULL;
-	return ptr;
-}
-
-static void *hook_memalign(size_t boundary, size_t size, void *user)
-{
-	void *ptr = NULL;
-
-	(void)user;
-	if (posix_memalign(&ptr, boundary, size))
-		return NULL;
-	live++;
-	return ptr;
-}
-
-static void hook_free(void *ptr, void *user)
-{
-	(void)user;
-	live -= ptr != NULL;
-	free(ptr);
-}
-
-static struct xio_mem_allocator hooks = {
-	.allocate = hook_allocate,
-	.memalign = hook_memalign,
-	.free = hook_free,
-};
 
 static void one_round(int clients)
 {
@@ -231,9 +197,7 @@ static void in_mode(int dual)
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	CHECK_EQ(xio_set_opt(NULL, XIO_OPTLEVEL_ACCELIO,
-			     XIO_OPTNAME_MEM_ALLOCATOR, &hooks,
-			     sizeof(hooks)), 0);
+	hooks_install();
 	xio_init();
 	in_mode(1);
 	in_mode(0);
