@@ -36,6 +36,7 @@ var enginePrograms = []program{
 	{name: "test_engine_reconnect", helpers: []string{"engine.c", "forwarder.c"}},
 	{name: "test_engine_cuts", helpers: []string{"engine.c", "forwarder.c"}},
 	{name: "test_engine_alloc", helpers: []string{"engine.c"}},
+	{name: "test_engine_alloc_sessions", helpers: []string{"engine.c", "seats.c"}},
 	{name: "test_engine_threads", threads: true},
 	{name: "test_engine_limits", helpers: []string{"engine.c"}},
 }
