@@ -37,6 +37,7 @@ static struct {
 	bool echo;		/* verified messages on command */
 	bool give_up;		/* gives up requests when asked to */
 	bool reject;
+	bool undecided;		/* accept on command */
 	bool in_turns;		/* a request when the last was answered */
 	int requests;		/* queued before the connection is up */
 	int sessions;
@@ -57,6 +58,7 @@ static struct {
 
 static struct xio_context *ctx;
 static struct xio_connection *conn;	/* the present one */
+static struct xio_session *session;	/* the last new one */
 static struct xio_msg *last_sent;
 static struct xio_msg *held[HELD];
 static int held_nr;
@@ -317,12 +319,24 @@ static int on_session_event(struct xio_session *s,
 	return 0;
 }
 
+static int decide(void)
+{
+	static char yes[64];
+
+	if (opt.redirect)
+		return xio_redirect(session, place_uris(), place_uris_nr());
+	if (opt.priv)
+		snprintf(yes, sizeof(yes), "%s", opt.priv);
+	return xio_accept(session, place_uris(), place_uris_nr(),
+			  opt.priv ? yes : NULL, strlen(yes));
+}
+
 static int on_new_session(struct xio_session *s,
 			  struct xio_new_session_req *req, void *user)
 {
 	static char no[] = "NOPE-reject-data";
-	static char yes[64];
 
+	session = s;
 	if (!opt.echo)
 		say("new session uri=%.*s priv=%.*s", (int)req->uri_len,
 		    req->uri, (int)req->private_data_len,
@@ -333,12 +347,7 @@ static int on_new_session(struct xio_session *s,
 	/* The places themselves accept without more ado. */
 	if (user)
 		return xio_accept(s, NULL, 0, NULL, 0);
-	if (opt.redirect)
-		return xio_redirect(s, place_uris(), place_uris_nr());
-	if (opt.priv)
-		snprintf(yes, sizeof(yes), "%s", opt.priv);
-	return xio_accept(s, place_uris(), place_uris_nr(),
-			  opt.priv ? yes : NULL, strlen(yes));
+	return opt.undecided ? 0 : decide();
 }
 
 static int on_session_established(struct xio_session *s,
@@ -510,6 +519,9 @@ static void command(const char *line)
 		held_nr--;
 		for (i = 0; i < held_nr; i++)
 			held[i] = held[i + 1];
+	} else if (strcmp(line, "accept") == 0) {
+		if (!session || decide())
+			die("accept");
 	} else if (sscanf(line, "request %d", &i) == 1) {
 		if (!conn)
 			die("no connection");
@@ -640,7 +652,7 @@ static void options(int argc, char **argv)
 	int c;
 
 	while ((c = getopt(argc, argv,
-			   "s1orlejgfwxTn:h:d:t:H:D:i:p:S:k:O:b:R:P:C:")) != -1) {
+			   "s1orlejugfwxTn:h:d:t:H:D:i:p:S:k:O:b:R:P:C:")) != -1) {
 		switch (c) {
 		case 's': opt.server = true; break;
 		case '1': set_dual(0); break;
@@ -656,6 +668,7 @@ static void options(int argc, char **argv)
 			set_accelio(XIO_OPTNAME_RCV_QUEUE_DEPTH_MSGS,
 				    atoi(optarg));
 			break;
+		case 'u': opt.undecided = true; break;
 		case 'w': opt.in_turns = true; break;
 		case 'g': opt.give_up = true; break;
 		case 'x': set_reconnect(); break;
