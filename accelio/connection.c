@@ -464,7 +464,6 @@ void xe_conn_detach(struct xio_connection *c)
 		&c->rsp_queue, &c->receiving, &c->failing,
 		&c->parked,
 	};
-	struct xio_context *ctx = c->ctx;
 	unsigned int i;
 
 	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
@@ -483,14 +482,13 @@ void xe_conn_detach(struct xio_connection *c)
 		xe_conn_free(c);
 		return;
 	}
-	xe_session_forsake(c);
-	xe_loop_unpost(&ctx->loop, &c->start);
-	xe_loop_unpost(&ctx->loop, &c->disconnect);
 	xe_list_del(&c->ctx_link);
 	if (c->server)
 		xe_server_put(c->server);
 	c->server = NULL;
 	c->ops = &c->session->ops;
+	/* Another thread may end the session, and c with it, from here on. */
+	xe_session_forsake(c);
 }
 
 /* The tasks of a list go with another connection. */

@@ -200,9 +200,13 @@ static void lead_gone(struct xio_session *s)
 void xe_session_forsake(struct xio_connection *c)
 {
 	struct xio_session *s = c->session;
+	struct xio_context *ctx = c->ctx;
 
 	pthread_mutex_lock(&s->lock);
 	c->ctx = NULL;
+	/* Nobody posts without looking at ctx here. */
+	xe_loop_unpost(&ctx->loop, &c->start);
+	xe_loop_unpost(&ctx->loop, &c->disconnect);
 	if (s->lead == c)
 		lead_gone(s);
 	pthread_mutex_unlock(&s->lock);
