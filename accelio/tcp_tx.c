@@ -245,10 +245,10 @@ static ssize_t send_some(int fd, struct iovec *iov, size_t n)
 }
 
 /*
- * A call locks the socket while it copies, and the peer's answers wait: more
- * than XE_TCP_SEND_MAX at once makes a large message a fifth slower.
+ * Writes until the queue is empty or the kernel is full. A call locks the
+ * socket while it copies, and what the peer sends waits meanwhile: more than
+ * XE_TCP_SEND_MAX at once makes a large message a fifth slower.
  */
-/* Writes until the queue is empty or the kernel is full. */
 static void stream_send(struct xe_stream *s)
 {
 	struct xe_oq *q = &s->oq;
