@@ -606,3 +606,21 @@ func TestLogRate(t *testing.T) {
 		t.Errorf("%d lines in %d seconds:\n%s", lines, seconds, h.server.errs.String())
 	}
 }
+
+// TestCreditsOutOfBounds: a server with flow control is told that it may send
+// more than any counter holds, again and again.
+func TestCreditsOutOfBounds(t *testing.T) {
+	const enableFlowControl = 104
+	h := startHostile(t, option(enableFlowControl, 1))
+	for _, a := range moreAttacks() {
+		if strings.HasPrefix(a.name, "credits") {
+			t.Run(a.name, func(t *testing.T) {
+				h.use(t)
+				a.want = survives
+				h.attack(a)
+			})
+		}
+	}
+	h.use(t)
+	h.end()
+}
