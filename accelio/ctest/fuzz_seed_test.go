@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -120,63 +118,6 @@ func (s *script) given(how byte, f frame) {
 	}
 }
 
-// linkStep is one frame of a capture with several transport connections.
-type linkStep struct {
-	step
-	link int
-	dual bool
-}
-
-// readLinks reads any capture.
-func readLinks(t *testing.T, path string) []linkStep {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// One capture for each connection, its events numbered as they were.
-	parts := make(map[int]*strings.Builder)
-	number := make(map[int][]int)
-	event := 0
-	for line := range strings.Lines(string(text)) {
-		w := strings.Fields(line)
-		if len(w) == 0 || strings.HasPrefix(w[0], "#") {
-			continue
-		}
-		event++
-		name, sock, _ := strings.Cut(w[1], ".")
-		link, err := strconv.Atoi(name[1:])
-		if err != nil {
-			t.Fatalf("%s: socket %q", path, w[1])
-		}
-		if parts[link] == nil {
-			parts[link] = new(strings.Builder)
-		}
-		w[1] = "c1." + sock
-		fmt.Fprintln(parts[link], strings.Join(w, " "))
-		number[link] = append(number[link], event)
-	}
-	var steps []linkStep
-	for link, part := range parts {
-		file := filepath.Join(t.TempDir(), "part")
-		if err := os.WriteFile(file, []byte(part.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		c := readCapture(t, file)
-		for _, s := range c.steps {
-			s.at = number[link][s.at-1]
-			steps = append(steps, linkStep{s, link - 1, c.dual})
-		}
-	}
-	sort.SliceStable(steps, func(i, j int) bool {
-		if steps[i].at != steps[j].at {
-			return steps[i].at < steps[j].at
-		}
-		return steps[i].link < steps[j].link
-	})
-	return steps
-}
-
 // sizeIndex is the last of the sizes in fuzz_app_send.c that is not above n.
 func sizeIndex(n int) byte {
 	sizes := []int{0, 1, 16, 200, 1000, 8191, 8192, 8193, 9103, 9104, 9119, 9120, 20000, 65536, 262144, 1<<20 + 1}
@@ -185,8 +126,8 @@ func sizeIndex(n int) byte {
 }
 
 // sessionHead is the head for a capture: what libxio's application did there.
-func sessionHead(name string, asServer, dual bool) []byte {
-	head := []byte{0, 0, assignGood, 2, endReset}
+func sessionHead(name string, dual bool) []byte {
+	head := []byte{0, 0, assignGood, 2, endReset, 0}
 	if !dual {
 		head[0] |= optSingle
 	}
@@ -213,8 +154,9 @@ func sessionHead(name string, asServer, dual bool) []byte {
 func sessionScript(t *testing.T, path string, asServer bool, how byte) script {
 	t.Helper()
 	name := strings.TrimSuffix(filepath.Base(path), ".txt")
-	steps := readLinks(t, path)
-	s := script(sessionHead(name, asServer, steps[0].dual))
+	c := readCapture(t, path)
+	steps := c.steps
+	s := script(sessionHead(name, c.dual))
 	if !asServer {
 		s.step(opConnect, 4)
 	}
@@ -225,7 +167,7 @@ func sessionScript(t *testing.T, path string, asServer bool, how byte) script {
 			switch {
 			case asServer && st.link >= links:
 				kind := 0
-				if !st.dual {
+				if !c.dual {
 					kind = 1
 				} else if how&howDataFirst != 0 {
 					kind = 2
@@ -254,7 +196,7 @@ func sessionScript(t *testing.T, path string, asServer bool, how byte) script {
 		}
 		switch st.typ() {
 		case msgReq:
-			s.step(opApp, appRequest, 1<<4|sizeIndex(dataLen(st.ctl, st.dual)),
+			s.step(opApp, appRequest, 1<<4|sizeIndex(dataLen(st.ctl, c.dual)),
 				0x20|sizeIndex(1<<20+1), st.ctl[offFlags+3]&1)
 		case oneWayReq:
 			s.step(opApp, appOneWay, 1<<4|sizeIndex(len(st.data)), st.ctl[offFlags+3]&1)
@@ -277,7 +219,7 @@ func sessionScript(t *testing.T, path string, asServer bool, how byte) script {
 }
 
 // head0 is the first frame to the server on the link of step i.
-func head0(steps []linkStep, i int) frame {
+func head0(steps []step, i int) frame {
 	for _, s := range steps[i:] {
 		if s.link == steps[i].link && s.toServer && !isNexus(s.typ()) {
 			return s.frame
@@ -317,7 +259,7 @@ func (s *script) frame(how byte, typ int, shape, more byte, patches ...byte) {
 // stories are scripts for what no capture shows. asServer: the engine is one.
 func stories(asServer bool) map[string]script {
 	all := make(map[string]script)
-	open := func(name string, head [5]byte, kind int) *script {
+	open := func(name string, head [6]byte, kind int) *script {
 		s := script(head[:])
 		if !asServer {
 			s.step(opConnect, 0)
@@ -326,12 +268,12 @@ func stories(asServer bool) map[string]script {
 		all[name] = s
 		return &s
 	}
-	tell := func(name string, head [5]byte, kind int, f func(s *script)) {
+	tell := func(name string, head [6]byte, kind int, f func(s *script)) {
 		s := open(name, head, kind)
 		f(s)
 		all[name] = *s
 	}
-	plain := [5]byte{0, 0, assignGood, 2, endReset}
+	plain := [6]byte{0, 0, assignGood, 2, endReset, 0}
 
 	for shape := range 8 {
 		for kind := range 2 {
@@ -484,6 +426,30 @@ func stories(asServer bool) map[string]script {
 		s.step(opShut, 2)
 		s.step(opTurn, 0)
 	})
+	for bit := range 8 {
+		low := late
+		low[5] = 1 << bit
+		tell(fmt.Sprintf("limit-%d", bit), low, 0, func(s *script) {
+			s.frame(0, pSetupReq, 0, 0)
+			s.frame(howSettle, pSetupReq, 0, 0)
+			for range 4 {
+				s.frame(howSettle, pMsgReq, 6, 0)
+				s.frame(howSettle, pOneWayReq, 6, 0x20)
+				s.frame(howSettle, pKaReq, 0, 0)
+			}
+			s.frame(howSettle, pSetupRsp, 0, 2)
+			s.step(opApp, appRelease, 0, 0)
+			s.step(opApp, appAnswer, 2, 0)
+			s.step(opOpen, 3)
+			s.step(opOpen, 4)
+			s.step(opOpen, 0)
+			s.step(opOpen, 1)
+			s.frame(howSettle, pNexusReq, 0, 0)
+			s.step(opTime, 3)
+			s.step(opApp, appReleaseAll, 0, 0)
+			s.step(opAnswer, 0)
+		})
+	}
 	gone := plain
 	gone[4] = endContext
 	tell("context", gone, 0, func(s *script) {
@@ -499,15 +465,15 @@ func stories(asServer bool) map[string]script {
 		s.step(opShut, 3|8)
 		s.step(opTurn, 0)
 		s.step(opOpen, 0)
-		s.frame(howSettle, pNexusReq, 0, 0x50)
-		s.frame(howSettle, pNexusRsp, 0, 0x50)
+		s.frame(howSettle, pNexusReq, 0, 0x40)
+		s.frame(howSettle, pNexusRsp, 0, 0x40)
 		s.step(opTime, 8)
 		s.step(opAnswer, 0)
 		s.step(opTime, 13)
 	})
 	if !asServer {
 		for action := range byte(4) {
-			s := script{0, 0, assignGood, 2, endReset}
+			s := script{0, 0, assignGood, 2, endReset, 0}
 			s.step(opConnect, 9)
 			s.step(opApp, appRequest, 2, 0, 0)
 			s.step(opOpen, 0)
@@ -520,7 +486,7 @@ func stories(asServer bool) map[string]script {
 			}
 			all[fmt.Sprintf("setup-%d", action)] = s
 		}
-		s := script{0, 0, assignGood, 2, endReset}
+		s := script{0, 0, assignGood, 2, endReset, 0}
 		s.step(opConnect, 0)
 		s.step(opApp, appRequest, 2, 0, 0)
 		s.step(opTurn, 1)
@@ -551,7 +517,7 @@ func stories(asServer bool) map[string]script {
 		})
 	}
 	for kind := range 8 {
-		s := script{0, 0, assignGood, 2, endReset}
+		s := script{0, 0, assignGood, 2, endReset, 0}
 		raw := make([]byte, 16)
 		be.PutUint32(raw, uint32(kind))
 		if kind != 5 {

@@ -25,7 +25,7 @@ var fuzzHelpers = []string{
 }
 
 // The harness stands in for these.
-const fuzzWraps = "-Wl,--wrap=xe_now_ns,--wrap=timerfd_settime,--wrap=connect,--wrap=getaddrinfo"
+const fuzzWraps = "-Wl,--wrap=xe_now_ns,--wrap=timerfd_settime,--wrap=connect,--wrap=getaddrinfo,--wrap=getrandom"
 
 var wholeTargets = []struct {
 	name     string
@@ -106,7 +106,7 @@ func stats(t *testing.T, out string) map[string]int {
 // fuzzer would start from far away.
 var seedsReach = []string{
 	"links", "frames-in", "frames-out", "sessions", "requests", "responses", "one-ways", "large", "assigned",
-	"sent", "receipts", "msg-errors", "fins", "keepalives", "closed", "lost", "neighbours",
+	"sent", "receipts", "msg-errors", "fins", "keepalives", "hellos", "cancels", "closed", "lost", "neighbours",
 }
 
 // TestFuzzReplay runs what ever found something, and all seeds, with every

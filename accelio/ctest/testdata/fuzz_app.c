@@ -374,6 +374,8 @@ static void on_response(struct fuzz_conn *fc, struct xio_msg *m)
 	struct fuzz_msg *fm = app_msg_of(a, m);
 
 	FUZZ_ASSERT(fm->kind == KIND_REQUEST && fm->fc == fc);
+	/* What became of the attempt to cancel it was told before. */
+	FUZZ_ASSERT(!fm->canceling);
 	app_touch(&m->in, fm->capacity);
 	fuzz_stats[STAT_RESPONSES]++;
 	fm->state = MSG_KEPT;
@@ -527,6 +529,7 @@ static int on_msg_error(struct xio_session *s, enum xio_status error,
 
 	(void)s;
 	FUZZ_ASSERT(fm->fc == fc && error != XIO_E_SUCCESS);
+	FUZZ_ASSERT(!fm->canceling);
 	fuzz_stats[STAT_MSG_ERRORS]++;
 	if (dir == XIO_MSG_DIRECTION_IN) {
 		FUZZ_ASSERT(fm->kind == KIND_REQUEST);

@@ -200,21 +200,35 @@ static int cancel(struct peer *p, struct peer_link *l, uint8_t more,
 	return XE_CANCEL_LEN;
 }
 
-static void nexus_setup(uint32_t type, uint8_t more, struct peer_frame *f)
+/*
+ * more: buffer size, entries, header, cid, then reconnect and an error; 0x20
+ * for a peer that is not of the engine's kind.
+ */
+static void nexus_setup(struct peer *p, struct peer_link *l, uint32_t type,
+			uint8_t more, struct peer_frame *f)
 {
 	static const uint32_t bufs[4] = { 9216, 1024, 65536, 10240 };
+	bool response = type == XE_NEXUS_SETUP_RSP;
 	struct xe_nexus_setup s = {
-		.response = type == XE_NEXUS_SETUP_RSP,
+		.response = response,
 		.version = XE_PROTO_VERSION,
 		.flags = more >> 6 & 1,
-		.cid = more >> 4 & 3,
+		.cid = p->cid + (more >> 4 & 1),
 		.status = more >> 7 ? XIO_E_UNSUCCESSFUL : 0,
 		.buf_size = bufs[more & 3],
 		.max_in = more & 4 ? 1 : 4,
 		.max_out = more & 4 ? 1 : 4,
 		.max_hdr = more & 8 ? 8 : 256,
+		.kin = !(more & 0x20) && (!response || l->kin),
 	};
 
+	/* A new link of our own; its cid is ours to choose. */
+	if (response && !s.flags)
+		s.cid = p->cid = ++p->random;
+	if (!response && !s.flags)
+		s.cid = 0;
+	if (response)
+		l->cid = s.cid;
 	f->ctl_n = xe_nexus_setup_encode(&s, f->ctl);
 }
 
@@ -351,7 +365,7 @@ void peer_make(struct peer *p, struct peer_link *l, uint32_t type,
 	if (type == XE_NEXUS_SETUP_REQ || type == XE_NEXUS_SETUP_RSP) {
 		if (type == XE_NEXUS_SETUP_RSP)
 			peer_asked(l, XE_NEXUS_SETUP_REQ, &asked, true);
-		nexus_setup(type, more, pf);
+		nexus_setup(p, l, type, more, pf);
 		return;
 	}
 	f.session_id = p->session[p->session_at % PEER_SESSIONS];
@@ -391,8 +405,10 @@ void peer_make(struct peer *p, struct peer_link *l, uint32_t type,
 		len = setup_request(p, more, payload);
 	else if (type == XE_SESSION_SETUP_RSP)
 		len = setup_response(p, more, payload);
-	else if (type == XE_CANCEL_REQ || type == XE_CANCEL_RSP)
+	if (type == XE_CANCEL_REQ || type == XE_CANCEL_RSP) {
 		len = cancel(p, l, more, payload);
+		f.serial = xe_cancel_mark(l->cid);
+	}
 	if (len > 0)
 		f.hdr_len = (uint16_t)len;
 	lay_out(l, &f, in, out, len > 0 ? payload : NULL, pf);

@@ -87,6 +87,7 @@ void peer_open(struct peer *p, bool is_server, struct xio_context *ctx)
 	p->at = 0;
 	p->sessions = 0;
 	p->session_at = 0;
+	p->cid = 0;
 	p->is_server = is_server;
 	p->ctx = ctx;
 	p->random = 1;
@@ -104,7 +105,6 @@ static struct peer_link *link_new(struct peer *p)
 
 	if (p->links == PEER_LINKS)
 		return NULL;
-	p->at = p->links;
 	l = &p->link[p->links++];
 	memset(l, 0, sizeof(*l));
 	l->used = true;
@@ -188,6 +188,7 @@ void peer_dial(struct peer *p, uint16_t port, enum peer_dial how,
 	ctl = dial(port);
 	if (ctl < 0)
 		return;
+	p->at = p->links;
 	l = link_new(p);
 	l->s[CTL].fd = ctl;
 	if (how == DIAL_SINGLE) {
@@ -441,6 +442,9 @@ static void on_frame(struct peer *p, struct peer_link *l)
 		FUZZ_ASSERT(xe_nexus_setup_decode(type, l->in + XE_TLV_LEN,
 						  len, &setup) == 0);
 		l->got_setup = true;
+		l->kin = setup.kin;
+		if (!p->is_server)
+			l->cid = p->cid = setup.cid;
 		if (p->is_server) {
 			l->asked[l->asked_nr].type = type;
 			l->asked[l->asked_nr++].ltid = 0;

@@ -67,6 +67,8 @@ struct peer_link {
 	uint64_t skip;		/* data in the only stream */
 	bool lost;		/* no longer followed */
 	bool got_setup;
+	bool kin;		/* the engine says it is of our kind */
+	uint32_t cid;
 	struct {
 		uint32_t type;
 		uint64_t left;
@@ -95,6 +97,7 @@ struct peer {
 	uint32_t session[PEER_SESSIONS];
 	unsigned int sessions;		/* announced so far */
 	unsigned int session_at;	/* slot of the present one */
+	uint32_t cid;			/* the engine's newest */
 	int half[PEER_LINKS];		/* accepted, mate is missing */
 	uint32_t random;
 	size_t budget;			/* bytes that may still be written */

@@ -7,6 +7,7 @@
 #include "base.h"
 #include "be.h"
 #include "fuzz_script.h"
+#include "xio_limits.h"
 
 #define STEPS_MAX	250
 #define CONNS_MAX	16
@@ -199,6 +200,7 @@ static void step_given(struct script *s, uint8_t n)
 
 /* ---- links ------------------------------------------------------------ */
 
+/* The engine as client opens its links itself: the newest one, then. */
 static void open_link(struct script *s, uint8_t n)
 {
 	static const uint8_t none[16];
@@ -208,6 +210,8 @@ static void open_link(struct script *s, uint8_t n)
 
 	if (!s->engine_is_server) {
 		peer_settle(s->peer);
+		if (s->peer->links)
+			s->peer->at = s->peer->links - 1;
 		return;
 	}
 	if ((n & 7) == DIAL_RAW) {
@@ -230,16 +234,17 @@ static void right(struct script *s, uint32_t type, uint8_t more)
 	send_frame(s, &f, 0x20);
 }
 
+/* On every link, as long as the engine asks. */
 static void answer_all(struct script *s)
 {
+	unsigned int i, done = 1;
 	int rounds;
 
-	for (rounds = 0; rounds < 8; rounds++) {
-		struct peer_link *l = peer_link(s->peer);
-
+	for (rounds = 0; rounds < 8 && done; rounds++) {
 		peer_settle(s->peer);
-		if (!l || peer_answer(s->peer, l, PEER_ASKED) == 0)
-			break;
+		for (done = 0, i = 0; i < s->peer->links; i++)
+			done += peer_answer(s->peer, &s->peer->link[i],
+					    PEER_ASKED);
 	}
 	peer_settle(s->peer);
 }
@@ -523,6 +528,32 @@ static void set_options(uint8_t o)
 	set(T, XIO_OPTNAME_TCP_SO_RCVBUF, buf);
 }
 
+/* Beside what the input does there is room for a neighbour. */
+static void set_limits(uint8_t l)
+{
+	enum { A = XIO_OPTLEVEL_ACCELIO };
+	bool times = l & LIM_TIMES;
+	uint64_t bytes = l & LIM_BYTES ? 100000 : 1u << 30;
+	uint64_t msg = l & LIM_BYTES ? 60000 : 0;
+
+	set(A, XIO_OPTNAME_LIMIT_PENDING_SOCKETS, l & LIM_PENDING ? 2 : 1024);
+	set(A, XIO_OPTNAME_LIMIT_LINKS_PER_HOST, l & LIM_LINKS ? 3 : 4096);
+	set(A, XIO_OPTNAME_LIMIT_SESSIONS_PER_LINK,
+	    l & LIM_SESSIONS ? 1 : 4096);
+	set(A, XIO_OPTNAME_LIMIT_SESSIONS_PER_SERVER,
+	    l & LIM_SESSIONS ? 3 : 65536);
+	set(A, XIO_OPTNAME_LIMIT_HELD_MSGS, l & LIM_HELD ? 2 : 16384);
+	set(A, XIO_OPTNAME_LIMIT_UNSENT_ANSWERS, l & LIM_ANSWERS ? 1 : 1024);
+	set(A, XIO_OPTNAME_LIMIT_REDIRECTS, l & LIM_REDIRECTS ? 0 : 8);
+	set(A, XIO_OPTNAME_LIMIT_PENDING_TIME, times ? 100 : 10000);
+	set(A, XIO_OPTNAME_LIMIT_SETUP_TIME, times ? 100 : 30000);
+	set(A, XIO_OPTNAME_LIMIT_HELLO_TIME, times ? 100 : 60000);
+	FUZZ_ASSERT(xio_set_opt(NULL, A, XIO_OPTNAME_LIMIT_CONTEXT_BYTES,
+				&bytes, sizeof(bytes)) == 0);
+	FUZZ_ASSERT(xio_set_opt(NULL, A, XIO_OPTNAME_LIMIT_MSG_BYTES, &msg,
+				sizeof(msg)) == 0);
+}
+
 static void read_behaviour(struct script *s, struct fuzz_behaviour *b)
 {
 	uint8_t x = take8(s);
@@ -657,6 +688,7 @@ void script_run(bool engine_is_server, const uint8_t *data, size_t size)
 	set_options(options);
 	read_behaviour(&s, &b);
 	how = take8(&s);
+	set_limits(take8(&s));
 	app_open(&app, &b);
 	peer_open(&peer, !engine_is_server, app.ctx);
 	if (engine_is_server) {

@@ -53,9 +53,9 @@ enum app_step {
 
 /*
  * Head: options, decision and answer, assign and keep and callbacks, shape of
- * answers, the end.
+ * answers, the end, limits.
  */
-#define SCRIPT_HEAD	5
+#define SCRIPT_HEAD	6
 
 /* options */
 #define OPT_SINGLE	0x01	/* the engine connects one socket */
@@ -66,6 +66,16 @@ enum app_step {
 #define OPT_NO_POOL	0x20
 #define OPT_SHALLOW	0x40	/* queues */
 #define OPT_LISTS	0x80	/* long ones, short inline data, alignment */
+
+/* limits: low ones */
+#define LIM_PENDING	0x01
+#define LIM_LINKS	0x02
+#define LIM_SESSIONS	0x04
+#define LIM_HELD	0x08
+#define LIM_BYTES	0x10	/* of a context, and of a message */
+#define LIM_ANSWERS	0x20
+#define LIM_REDIRECTS	0x40
+#define LIM_TIMES	0x80
 
 /* The end: how the sockets go, and the context. */
 #define END_RESET	0x01

@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sanitizer/asan_interface.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
@@ -22,6 +23,8 @@
 #define FDS		128
 #define TIMERS		64
 #define PORTS		16
+#define SPARES		12
+#define SPARE_MIN	(60u << 10)
 #define HANDLES		8192	/* at one time */
 
 unsigned long fuzz_stats[STAT_NR];
@@ -39,10 +42,52 @@ static void *counted(void *p)
 	return p;
 }
 
+/*
+ * Contexts come and go with each input, and the large blocks of one would be
+ * mapped and unmapped again and again: some are kept, out of bounds meanwhile.
+ */
+static struct {
+	void *p;
+	size_t size;
+} spare[SPARES];
+
+static void *take_spare(size_t size)
+{
+	int i;
+
+	for (i = 0; i < SPARES; i++) {
+		void *p = spare[i].p;
+
+		if (!p || spare[i].size != size)
+			continue;
+		ASAN_UNPOISON_MEMORY_REGION(p, size);
+		spare[i].p = NULL;
+		return p;
+	}
+	return NULL;
+}
+
+static bool keep_spare(void *p, size_t size)
+{
+	int i;
+
+	for (i = 0; i < SPARES; i++) {
+		if (spare[i].p)
+			continue;
+		spare[i].p = p;
+		spare[i].size = size;
+		ASAN_POISON_MEMORY_REGION(p, size);
+		return true;
+	}
+	return false;
+}
+
 static void *hook_allocate(size_t size, void *user)
 {
+	void *p = size >= SPARE_MIN ? take_spare(size) : NULL;
+
 	(void)user;
-	return counted(malloc(size));
+	return counted(p ? p : malloc(size));
 }
 
 static void *hook_memalign(size_t boundary, size_t size, void *user)
@@ -55,10 +100,12 @@ static void *hook_memalign(size_t boundary, size_t size, void *user)
 
 static void hook_free(void *p, void *user)
 {
+	size_t size = p ? malloc_usable_size(p) : 0;
+
 	(void)user;
-	if (p)
-		live_bytes -= malloc_usable_size(p);
-	free(p);
+	live_bytes -= size;
+	if (size < SPARE_MIN || !keep_spare(p, size))
+		free(p);
 }
 
 /* ---- log ------------------------------------------------------------- */
@@ -217,6 +264,26 @@ int __wrap_getaddrinfo(const char *host, const char *service,
 	return __real_getaddrinfo(host, service, &h, list);
 }
 
+/* ---- chance ---------------------------------------------------------- */
+
+ssize_t __wrap_getrandom(void *buf, size_t n, unsigned int flags);
+
+static uint32_t chance;
+
+/* The same in every run of an input. */
+ssize_t __wrap_getrandom(void *buf, size_t n, unsigned int flags)
+{
+	uint8_t *b = buf;
+	size_t i;
+
+	(void)flags;
+	for (i = 0; i < n; i++) {
+		chance = chance * 1664525u + 1013904223u;
+		b[i] = (uint8_t)(chance >> 24);
+	}
+	return (ssize_t)n;
+}
+
 /* ---- descriptors ----------------------------------------------------- */
 
 static uint8_t fds_before[FDS];
@@ -274,6 +341,7 @@ void world_begin(void)
 	fallback = 0;
 	timers_nr = 0;
 	timer_sets = 0;
+	chance = 1;
 	log_lines = 0;
 	log_max = LOG_LINES;
 	live_before = live_bytes;

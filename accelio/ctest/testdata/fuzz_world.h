@@ -6,7 +6,8 @@
  * after an input what they were before it.
  *
  * It takes the place of a few system calls of the engine: link with
- * --wrap=xe_now_ns,timerfd_settime,connect,getaddrinfo each.
+ * --wrap for xe_now_ns, timerfd_settime, connect, getaddrinfo and
+ * getrandom.
  */
 #ifndef FUZZ_WORLD_H
 #define FUZZ_WORLD_H
