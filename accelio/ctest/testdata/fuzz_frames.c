@@ -7,8 +7,6 @@
 #include "be.h"
 #include "fuzz_peer.h"
 
-#define BEHIND_MAX	(512u << 10)
-
 #define OFF_DST		16
 #define OFF_SERIAL	24
 #define OFF_SN		32
@@ -476,33 +474,28 @@ static void send_data(struct peer *p, struct peer_link *l,
 
 static void send_behind(struct peer *p, struct peer_link *l)
 {
-	uint8_t *b = l->behind;
 	size_t n = l->behind_n;
 
-	l->behind = NULL;
 	l->behind_n = 0;
-	if (b)
-		peer_write(p, l, DAT, b, n, CUT_NONE);
-	free(b);
+	if (n)
+		peer_write(p, l, DAT, l->behind, n, CUT_NONE);
 }
 
-/* Keeps the data for later. */
+/* Keeps the data for later; more than there is room for goes out. */
 static void keep_behind(struct peer *p, struct peer_link *l,
-			const struct peer_frame *f)
+			const struct peer_frame *f, enum peer_cut cut)
 {
-	uint8_t *b;
-
-	if (f->dat_n == 0 || (!f->dat && f->fill < 0))
-		return;
-	if (l->behind_n + f->dat_n > BEHIND_MAX)
+	if (l->behind_n + f->dat_n > PEER_BEHIND) {
 		send_behind(p, l);
-	b = realloc(l->behind, l->behind_n + f->dat_n);
-	FUZZ_ASSERT(b);
-	l->behind = b;
+		send_data(p, l, f, cut);
+		return;
+	}
 	if (f->dat)
-		memcpy(b + l->behind_n, f->dat, f->dat_n);
+		memcpy(l->behind + l->behind_n, f->dat, f->dat_n);
+	else if (f->fill >= 0)
+		memset(l->behind + l->behind_n, f->fill, f->dat_n);
 	else
-		memset(b + l->behind_n, f->fill, f->dat_n);
+		return;
 	l->behind_n += f->dat_n;
 }
 
@@ -522,7 +515,7 @@ void peer_send(struct peer *p, struct peer_link *l, struct peer_frame *f,
 		send_behind(p, l);
 		send_data(p, l, f, cut);
 	} else if (order == ORDER_CTL_ALONE) {
-		keep_behind(p, l, f);
+		keep_behind(p, l, f, cut);
 	}
 	free(f->mem);
 	f->mem = NULL;

@@ -12,7 +12,7 @@
 #include "fuzz_peer.h"
 
 #define CHUNK		(64u << 10)
-#define BUDGET		(4u << 20)
+#define BUDGET		(3u << 20)
 #define PIECES_MAX	112	/* all of the headers byte by byte */
 
 static uint8_t scratch[CHUNK];
@@ -106,7 +106,7 @@ static struct peer_link *link_new(struct peer *p)
 	if (p->links == PEER_LINKS)
 		return NULL;
 	l = &p->link[p->links++];
-	memset(l, 0, sizeof(*l));
+	memset(l, 0, offsetof(struct peer_link, behind));
 	l->used = true;
 	l->s[CTL].fd = -1;
 	l->s[DAT].fd = -1;
@@ -135,8 +135,6 @@ void peer_close_all(struct peer *p, bool reset)
 	for (i = 0; i < p->links; i++) {
 		drop(&p->link[i].s[CTL], reset);
 		drop(&p->link[i].s[DAT], reset);
-		free(p->link[i].behind);
-		p->link[i].behind = NULL;
 	}
 	for (i = 0; i < PEER_LINKS; i++) {
 		if (p->half[i] >= 0)

@@ -19,6 +19,7 @@
 #define PEER_ASKED	64	/* requests of the engine on one link */
 #define PEER_DUE	256	/* frames whose data has not come */
 #define PEER_FRAME_MAX	(16u << 10)
+#define PEER_BEHIND	(128u << 10)
 
 enum { CTL, DAT };
 
@@ -83,8 +84,8 @@ struct peer_link {
 	uint16_t tsn;
 	uint32_t ltid;
 	struct peer_numbers numbers[PEER_SESSIONS];
-	uint8_t *behind;	/* data that waits */
 	size_t behind_n;
+	uint8_t behind[PEER_BEHIND];	/* data that waits */
 };
 
 struct peer {
