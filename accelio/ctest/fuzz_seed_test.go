@@ -360,10 +360,14 @@ func stories(asServer bool) map[string]script {
 		s.step(opTurn, 0)
 		s.step(opApp, appCancel, 0, 0)
 		s.step(opTurn, 0)
-		s.frame(howSettle, pCancelRsp, 0, 1)
+		s.frame(howSettle, pCancelRsp, 0, 1|0x10)
 		s.step(opApp, appCancel, 1, 0)
 		s.step(opTurn, 0)
 		s.frame(howSettle, pCancelRsp, 0, 2)
+		s.step(opApp, appCancel, 1, 0)
+		s.step(opTurn, 0)
+		s.frame(howSettle, pMsgRsp, 2, 0)
+		s.frame(howSettle, pCancelRsp, 0, 3)
 		s.step(opAnswer, 0)
 	})
 	shallow := plain
@@ -379,7 +383,9 @@ func stories(asServer bool) map[string]script {
 		s.frame(howSettle, pMsgReq, 0x82, 0)
 		s.step(opAgain, 7)
 		s.step(opApp, appAnswer, 2, 0)
+		s.step(opTime, 3)
 		s.step(opAnswer, 0)
+		s.step(opTime, 3)
 	})
 	small := plain
 	small[0] = optSmallBufs
@@ -400,6 +406,7 @@ func stories(asServer bool) map[string]script {
 	lists[3] = 0xcd
 	tell("lists", lists, 1, func(s *script) {
 		s.frame(howSettle, pMsgReq, 5|3<<3, 7)
+		s.frame(howSettle, pMsgReq, 5|3<<3, 0x87)
 		s.step(opApp, appRequest, 0xcd, 0x3d, 0)
 		s.step(opAnswer, 0)
 	})
@@ -419,8 +426,12 @@ func stories(asServer bool) map[string]script {
 		s.step(opTurn, 0)
 	})
 	tell("halves", plain, 2, func(s *script) {
+		s.step(opApp, appRequest, 2, 0, 1)
+		s.step(opTurn, 0)
 		s.frame(howCtlAlone, pMsgReq, 2, 0)
 		s.frame(howCtlAlone, pOneWayReq, 5, 0)
+		s.frame(howCtlAlone, pMsgRsp, 0, 0x20)
+		s.frame(howCtlAlone, pMsgRsp, 2, 0)
 		s.step(opTurn, 2)
 		s.frame(howSettle|howBytes, pMsgReq, 2, 0)
 		s.step(opShut, 2)
@@ -443,6 +454,9 @@ func stories(asServer bool) map[string]script {
 			s.step(opOpen, 3)
 			s.step(opOpen, 4)
 			s.step(opOpen, 0)
+			s.step(opOpen, 1)
+			s.step(opTurn, 0)
+			s.step(opOpen, 1)
 			s.step(opOpen, 1)
 			s.frame(howSettle, pNexusReq, 0, 0)
 			s.step(opTime, 3)
@@ -474,7 +488,7 @@ func stories(asServer bool) map[string]script {
 	if !asServer {
 		for action := range byte(4) {
 			s := script{0, 0, assignGood, 2, endReset, 0}
-			s.step(opConnect, 9)
+			s.step(opConnect, 13)
 			s.step(opApp, appRequest, 2, 0, 0)
 			s.step(opOpen, 0)
 			s.frame(howSettle, pNexusRsp, 0, action)

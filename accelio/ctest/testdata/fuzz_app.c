@@ -680,12 +680,15 @@ void app_unbind(struct fuzz_app *a, int which)
 }
 
 static struct fuzz_conn *connect_session(struct fuzz_session *fs,
-					 unsigned int index)
+					 unsigned int index, bool from_here)
 {
 	struct xio_connection_params cp = {
 		.session = fs->s,
 		.ctx = fs->app->ctx,
 		.conn_idx = index,
+		.enable_tos = from_here,
+		.tos = 0x10,
+		.out_addr = from_here ? "127.0.0.1:0" : NULL,
 	};
 	struct fuzz_conn *fc = conn_new(fs);
 
@@ -698,7 +701,7 @@ static struct fuzz_conn *connect_session(struct fuzz_session *fs,
 }
 
 struct fuzz_conn *app_connect(struct fuzz_app *a, const char *uri,
-			      unsigned int private_len)
+			      unsigned int private_len, bool from_here)
 {
 	struct xio_session_params sp = {
 		.type = XIO_SESSION_CLIENT,
@@ -715,7 +718,7 @@ struct fuzz_conn *app_connect(struct fuzz_app *a, const char *uri,
 	FUZZ_ASSERT(s);
 	fs = session_new(a, s, true);
 	fs->decided = true;
-	fc = connect_session(fs, 0);
+	fc = connect_session(fs, 0, from_here);
 	if (fc)
 		return fc;
 	xe_list_del(&fs->link);
@@ -728,7 +731,7 @@ bool app_connect_more(struct fuzz_app *a, struct fuzz_session *fs,
 		      unsigned int index)
 {
 	(void)a;
-	return connect_session(fs, index) != NULL;
+	return connect_session(fs, index, false) != NULL;
 }
 
 /* ---- closing --------------------------------------------------------- */

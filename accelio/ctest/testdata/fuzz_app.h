@@ -107,9 +107,12 @@ void app_bind(struct fuzz_app *a, int which);
 void app_unbind(struct fuzz_app *a, int which);
 /* The n-th connection that is not a neighbour's, or NULL. */
 struct fuzz_conn *app_conn(struct fuzz_app *a, unsigned int n);
-/* A session to this URI with a connection; NULL when that fails at once. */
+/*
+ * A session to this URI with a connection, which may name its own address;
+ * NULL when that fails at once.
+ */
 struct fuzz_conn *app_connect(struct fuzz_app *a, const char *uri,
-			      unsigned int private_len);
+			      unsigned int private_len, bool from_here);
 /* One more connection of a session. */
 bool app_connect_more(struct fuzz_app *a, struct fuzz_session *fs,
 		      unsigned int index);

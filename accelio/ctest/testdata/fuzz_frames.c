@@ -98,9 +98,10 @@ void peer_got(struct peer *p, struct peer_link *l, const uint8_t *b,
 	a->type = f->type;
 	a->ltid = f->ltid;
 	a->serial = f->serial;
+	a->tsn = f->tsn;
 	a->in_op = f->in_op;
 	a->in_nr = f->in_nr;
-	for (i = 0; i < f->in_nr && i < 4; i++) {
+	for (i = 0; i < f->in_nr && i < PEER_ENTRIES; i++) {
 		struct xio_sge e;
 
 		xe_frame_sge(f, i, &e);
@@ -185,15 +186,19 @@ static int cancel(struct peer *p, struct peer_link *l, uint8_t more,
 	struct xe_cancel c = {
 		.tsn = (uint16_t)(l->tsn - 1),
 		.result = results[more & 3],
-		.requester_session = p->random,
+		.requester_session = p->own_session,
 		.responder_session =
 			p->session[p->session_at % PEER_SESSIONS],
 		.serial = n->serial - 1 - (more >> 2 & 3),
 	};
 
 	/* An answer names a request of the engine. */
-	if ((more & 3) && peer_asked(l, XE_MSG_REQ, &a, false))
+	if ((more & 3) && peer_asked(l, XE_MSG_REQ, &a, more & 0x10)) {
 		c.serial = a.serial;
+		c.tsn = a.tsn;
+		c.requester_session = c.responder_session;
+		c.responder_session = p->own_session;
+	}
 	xe_cancel_encode(&c, b);
 	return XE_CANCEL_LEN;
 }
@@ -241,7 +246,7 @@ static void large_response(const struct peer_asked *a, struct xe_frame *f,
 			   struct xio_sge *out)
 {
 	uint64_t left = f->imm_len, total = 0;
-	unsigned int i, n = a->in_nr < 4 ? a->in_nr : 4;
+	unsigned int i, n = a->in_nr < PEER_ENTRIES ? a->in_nr : PEER_ENTRIES;
 
 	for (i = 0; i < n; i++)
 		total += a->in_len[i];
@@ -267,6 +272,7 @@ static void message(const struct peer_asked *a, uint8_t shape, uint8_t more,
 		    struct xio_sge *out)
 {
 	static const uint8_t entries[4] = { 0, 1, 1, 3 };
+	static const uint8_t pieces[4] = { 1, 2, 3, PEER_ENTRIES };
 	uint64_t data = data_sizes[shape & 7];
 	unsigned int i;
 
@@ -294,6 +300,8 @@ static void message(const struct peer_asked *a, uint8_t shape, uint8_t more,
 	f->tflags = shape & 0x80 ? XE_TFL_LAST_IN_BATCH :
 		    more & 0x40 ? XE_TFL_FORCE_WRITE : 0;
 	f->in_nr = entries[shape >> 3 & 3];
+	if (f->in_nr == 3 && (more & 0x80))
+		f->in_nr = PEER_ENTRIES;	/* only with long lists */
 	f->in_op = (shape >> 3 & 3) > 1 ? XE_OP_WRITE : XE_OP_SEND;
 	for (i = 0; i < f->in_nr; i++) {
 		in[i].addr = f->in_op == XE_OP_WRITE ? i + 1 : 0;
@@ -302,7 +310,7 @@ static void message(const struct peer_asked *a, uint8_t shape, uint8_t more,
 	if (data > 8192 || (more & 1)) {
 		f->out_op = XE_OP_READ;
 		f->imm_len = 0;
-		f->out_nr = data ? 1 + (more >> 1 & 3) : 0;
+		f->out_nr = data ? pieces[more >> 1 & 3] : 0;
 		for (i = 0; i < f->out_nr; i++)
 			out[i].length = (uint32_t)(i + 1u < f->out_nr ?
 				data / f->out_nr :
@@ -348,7 +356,7 @@ void peer_make(struct peer *p, struct peer_link *l, uint32_t type,
 	       uint8_t shape, uint8_t more, struct peer_frame *pf)
 {
 	uint8_t payload[XE_SETUP_MAX] = { 0 };
-	struct xio_sge in[4] = { 0 }, out[4] = { 0 };
+	struct xio_sge in[PEER_ENTRIES] = { 0 }, out[PEER_ENTRIES] = { 0 };
 	struct peer_numbers *n = peer_numbers(p, l);
 	struct xe_frame f = { .type = type };
 	struct peer_asked asked = { 0 };
@@ -446,6 +454,12 @@ void peer_sent(struct peer *p, struct peer_link *l,
 		l->ltid = xe_get32(f->ctl + OFF_LTID) + 1;
 	if (type == XE_FIN_REQ)
 		n->fin_sent = true;
+	if (type == XE_SESSION_SETUP_REQ || type == XE_SESSION_SETUP_RSP) {
+		if (f->dat && f->dat_n >= 4)
+			p->own_session = xe_get32(f->dat);
+		else if (f->ctl_n >= XE_PREFIX_LEN + 4)
+			p->own_session = xe_get32(f->ctl + XE_PREFIX_LEN);
+	}
 	if (!xe_type_is_app(type) && type != XE_ACK_REQ)
 		return;
 	if (type & XE_TYPE_RESPONSE) {

@@ -87,6 +87,7 @@ void peer_open(struct peer *p, bool is_server, struct xio_context *ctx)
 	p->at = 0;
 	p->sessions = 0;
 	p->session_at = 0;
+	p->own_session = 0;
 	p->cid = 0;
 	p->is_server = is_server;
 	p->ctx = ctx;

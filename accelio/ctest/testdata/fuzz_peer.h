@@ -16,6 +16,7 @@
 
 #define PEER_LINKS	8
 #define PEER_SESSIONS	16	/* announced by the engine, the newest */
+#define PEER_ENTRIES	12
 #define PEER_ASKED	64	/* requests of the engine on one link */
 #define PEER_DUE	256	/* frames whose data has not come */
 #define PEER_FRAME_MAX	(16u << 10)
@@ -45,9 +46,10 @@ struct peer_asked {
 	uint32_t type;
 	uint32_t ltid;
 	uint64_t serial;
+	uint16_t tsn;
 	uint8_t in_op;
 	uint16_t in_nr;
-	uint32_t in_len[4];	/* of the first entries */
+	uint32_t in_len[PEER_ENTRIES];	/* of the first entries */
 };
 
 /* Numbers of one connection, that is: of a session on a link. */
@@ -98,6 +100,7 @@ struct peer {
 	uint32_t session[PEER_SESSIONS];
 	unsigned int sessions;		/* announced so far */
 	unsigned int session_at;	/* slot of the present one */
+	uint32_t own_session;		/* what we announced last */
 	uint32_t cid;			/* the engine's newest */
 	int half[PEER_LINKS];		/* accepted, mate is missing */
 	uint32_t random;

@@ -415,7 +415,7 @@ static void step_connect(struct script *s, uint8_t n)
 		return;
 	snprintf(uri, sizeof(uri), "tcp://127.0.0.1:%u%s",
 		 (unsigned int)s->peer->port, resources[n & 3]);
-	app_connect(s->app, uri, (n >> 2) * 700u);
+	app_connect(s->app, uri, (n >> 2 & 1) * 700u, n >> 3);
 }
 
 static void step_again(struct script *s, uint8_t n)
@@ -599,7 +599,7 @@ static void neighbour_open(struct neighbour *n, struct script *s,
 	if (!s->engine_is_server)
 		app_bind(&n->app, 0);
 	n->client_app = s->engine_is_server ? &n->app : s->app;
-	n->client = app_connect(n->client_app, server->uri[0], 0);
+	n->client = app_connect(n->client_app, server->uri[0], 0, false);
 	FUZZ_ASSERT(n->client);
 	both(n, s->app);
 	s->app->polite = false;

@@ -25,7 +25,7 @@
  *   READ     1, 2: leave that socket unread; 0: no more
  *   APP      enum app_step              two bytes
  *   AGAIN    the last FRAME n + 1 times
- *   CONNECT  application: shape of the URI and of private data
+ *   CONNECT  application: shape of the URI; 4 private data, 8 own address
  *
  * how: order 2 bits, cut 2 bits, then a turn afterwards (0 none, 1 one, 2
  * until at rest), 0x40 ids stay as they are, 0x80 patches follow.
