@@ -491,7 +491,8 @@ static bool ended_unread(struct xe_link *l)
 /*
  * Reads for a while, then lets others run: what was received is answered
  * while it is still in the cache, and other links are not starved. In the
- * middle of a message there is nothing to answer yet.
+ * middle of a message there is nothing to answer yet; and messages that the
+ * cache cannot hold anyway go faster in long turns, which keep both ends busy.
  */
 void xe_tcp_read(struct xe_link *l)
 {
@@ -500,7 +501,8 @@ void xe_tcp_read(struct xe_link *l)
 	int turns;
 
 	for (turns = 0; turns < XE_TCP_READS_PER_TURN &&
-	     (l->got < enough || l->complete == complete); turns++) {
+	     (l->bulk || l->got < enough || l->complete == complete);
+	     turns++) {
 		bool progress = ctl_turn(l);
 
 		if (l->dual && !l->failed)
