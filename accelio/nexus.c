@@ -491,7 +491,8 @@ void xe_nexus_ready(struct xe_nexus *n, struct xio_connection *c)
 		return;
 	if (xe_list_empty(&c->ready_link))
 		xe_list_add_tail(&n->ready, &c->ready_link);
-	xe_loop_defer(&n->ctx->loop, &n->xmit);
+	/* A program that sends from events of its own sleeps on the poll fd. */
+	xe_loop_defer_shown(&n->ctx->loop, &n->xmit);
 }
 
 /* Pushes frames until nobody has one or the link is full. */
