@@ -419,6 +419,19 @@ func stories(asServer bool) map[string]script {
 		s.step(opApp, appRequest, 2, 0, 0)
 		s.frame(howSettle, pMsgRsp, 2, 0, 68, 2|8, 1)
 	})
+	for more := range byte(8) {
+		tell(fmt.Sprintf("wrong-answer-%d", more), plain, 0, func(s *script) {
+			s.step(opApp, appRequest, 2, 0x30|12, 0)
+			s.step(opApp, appRequest, 2, 0x20|13, 0)
+			s.step(opTurn, 0)
+			s.frame(howSettle, pMsgRsp, 6, 1|more<<1)
+			s.frame(howSettle, pMsgRsp, 5, 1)
+			s.frame(howSettle, pMsgRsp, 2, 8)
+		})
+	}
+	tell("too-long", plain, 0, func(s *script) {
+		s.frame(howSettle, pMsgReq, 5, 8)
+	})
 	tell("abrupt", plain, 0, func(s *script) {
 		s.step(opApp, appRequest, 2, 0, 0)
 		s.frame(0, pMsgReq, 6, 0)

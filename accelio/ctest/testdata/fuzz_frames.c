@@ -241,16 +241,20 @@ static const uint32_t data_sizes[8] = {
 	0, 8, 200, 8192, 9000, 20000, 65536, 300000,
 };
 
-/* An out-of-line response goes where the request said. */
-static void large_response(const struct peer_asked *a, struct xe_frame *f,
-			   struct xio_sge *out)
+/*
+ * An out-of-line response goes where the request said. more: 2 all of it into
+ * the first buffer, 4 into one buffer more than there are; the frame as such
+ * stays right.
+ */
+static void large_response(const struct peer_asked *a, uint8_t more,
+			   struct xe_frame *f, struct xio_sge *out)
 {
-	uint64_t left = f->imm_len, total = 0;
 	unsigned int i, n = a->in_nr < PEER_ENTRIES ? a->in_nr : PEER_ENTRIES;
+	uint64_t left = f->imm_len, total = 0;
 
 	for (i = 0; i < n; i++)
 		total += a->in_len[i];
-	if (left > total)
+	if (left > total && !(more & 6))
 		left = f->imm_len = total;
 	if (left == 0)
 		return;
@@ -258,14 +262,23 @@ static void large_response(const struct peer_asked *a, struct xe_frame *f,
 	for (i = 0; i < n && left > 0; i++) {
 		uint64_t k = left < a->in_len[i] ? left : a->in_len[i];
 
+		if (k == 0)
+			break;
+		if (more & 2)
+			k = left;
+		else if (more & 4)
+			k = 1;
 		out[f->out_nr++].length = (uint32_t)k;
 		left -= k;
 	}
+	if (left > 0 && i < PEER_ENTRIES)
+		out[f->out_nr++].length = (uint32_t)left;
 }
 
 /*
  * shape: 3 bits data size, 2 bits entries for the answer, receipt, header,
- * last in batch. more: out-of-line, and details.
+ * last in batch. more: 1 out-of-line, 2 and 4 how, 8 inline whatever its
+ * size (requests) or once more (responses); header, receipts, errors.
  */
 static void message(const struct peer_asked *a, uint8_t shape, uint8_t more,
 		    struct xe_frame *f, struct xio_sge *in,
@@ -291,8 +304,9 @@ static void message(const struct peer_asked *a, uint8_t shape, uint8_t more,
 		}
 		f->status = more & 0x40 ? XIO_E_MSG_SIZE : 0;
 		f->receipt_res = more >> 7;
-		if (a && a->in_op == XE_OP_WRITE && (more & 1))
-			large_response(a, f, out);
+		if (a && (more & 1) &&
+		    (a->in_op == XE_OP_WRITE || (more & 6)))
+			large_response(a, more, f, out);
 		return;
 	}
 	f->flags = (shape & 0x20 ? XIO_MSG_FLAG_REQUEST_READ_RECEIPT : 0) |
@@ -307,7 +321,7 @@ static void message(const struct peer_asked *a, uint8_t shape, uint8_t more,
 		in[i].addr = f->in_op == XE_OP_WRITE ? i + 1 : 0;
 		in[i].length = more & 0x80 ? 100 : 20000;
 	}
-	if (data > 8192 || (more & 1)) {
+	if ((data > 8192 && !(more & 8)) || (more & 1)) {
 		f->out_op = XE_OP_READ;
 		f->imm_len = 0;
 		f->out_nr = data ? pieces[more >> 1 & 3] : 0;
@@ -383,8 +397,10 @@ void peer_make(struct peer *p, struct peer_link *l, uint32_t type,
 		bool last = type != XE_MSG_RSP || !(more & 0x20);
 
 		a = peer_asked(l, type ^ (XE_TYPE_REQUEST | XE_TYPE_RESPONSE),
-			       &asked, last);
-		f.rtid = asked.ltid;
+			       &asked, last && !(more & 8));
+		/* One that was answered before? */
+		f.rtid = more & 8 ? l->answered : asked.ltid;
+		l->answered = f.rtid;
 		f.serial = asked.serial;
 		f.sn = n->rsp_sn;
 	} else {

@@ -82,6 +82,7 @@ struct peer_link {
 	unsigned int due_nr;
 	struct peer_asked asked[PEER_ASKED];
 	unsigned int asked_nr;
+	uint32_t answered;	/* the last id */
 	/* what we send */
 	uint16_t tsn;
 	uint32_t ltid;

@@ -682,7 +682,7 @@ void script_run(bool engine_is_server, const uint8_t *data, size_t size)
 
 	for (i = 0; i < size; i++)
 		sum = sum * 31 + data[i];
-	if (sum % 8 == 0)
+	if (sum % 16 == 0)
 		s.nb = &nb;
 	world_begin();
 	set_options(options);
