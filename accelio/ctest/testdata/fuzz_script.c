@@ -709,9 +709,13 @@ void script_run(bool engine_is_server, const uint8_t *data, size_t size)
 		app_context_gone(&app);
 		peer_close_all(&peer, how & END_RESET);
 		if (s.nb) {
-			while (app_busy(&nb.app) ||
-			       !xe_list_empty(&nb.app.sessions))
+			for (i = 0; app_busy(&nb.app) ||
+			     !xe_list_empty(&nb.app.sessions); i++) {
+				FUZZ_ASSERT(i < 1000);
 				world_settle(nb.app.ctx);
+				if (i > 24)	/* it tries to reconnect */
+					world_advance(30 * XE_NS_PER_SEC);
+			}
 			app_close(&nb.app);
 		}
 		world_end();
