@@ -15,17 +15,12 @@ static struct xio_connection *fail(int err)
 	return NULL;
 }
 
-struct xio_connection *xio_connect(struct xio_connection_params *cparams)
+static struct xio_connection *connect_to(struct xio_session *s,
+					 struct xio_connection_params *cparams)
 {
-	struct xio_session *s;
 	struct xio_connection *c;
 	int err;
 
-	if (!cparams ||
-	    !xe_registry_has(XE_HANDLE_SESSION, cparams->session) ||
-	    !xe_registry_has(XE_HANDLE_CONTEXT, cparams->ctx))
-		return fail(EINVAL);
-	s = cparams->session;
 	if (s->type != XIO_SESSION_CLIENT)
 		return fail(EINVAL);
 	c = xe_conn_new(s, cparams->ctx, &s->ops, cparams->conn_user_context);
@@ -48,6 +43,18 @@ struct xio_connection *xio_connect(struct xio_connection_params *cparams)
 		xe_conn_free(c);
 		return fail(err);
 	}
+	return c;
+}
+
+struct xio_connection *xio_connect(struct xio_connection_params *cparams)
+{
+	struct xio_connection *c;
+
+	if (!cparams || !xe_registry_has(XE_HANDLE_CONTEXT, cparams->ctx) ||
+	    !xe_registry_hold_session(cparams->session))
+		return fail(EINVAL);
+	c = connect_to(cparams->session, cparams);
+	xe_session_drop(cparams->session);
 	return c;
 }
 

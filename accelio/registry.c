@@ -4,6 +4,7 @@
 
 #include "base.h"
 #include "registry.h"
+#include "session.h"
 
 /* An open hash table per kind, at most half full. */
 struct table {
@@ -57,15 +58,32 @@ bool xe_registry_add(enum xe_handle kind, const void *p)
 	return ok;
 }
 
+/* Locked. */
+static bool has(const struct table *t, const void *p)
+{
+	return p && t->cap && t->slot[place(t, p)] == p;
+}
+
 bool xe_registry_has(enum xe_handle kind, const void *p)
 {
-	struct table *t = &tables[kind];
-	bool has;
+	bool found;
 
 	pthread_mutex_lock(&lock);
-	has = p && t->cap && t->slot[place(t, p)] == p;
+	found = has(&tables[kind], p);
 	pthread_mutex_unlock(&lock);
-	return has;
+	return found;
+}
+
+bool xe_registry_hold_session(struct xio_session *s)
+{
+	bool found;
+
+	pthread_mutex_lock(&lock);
+	found = has(&tables[XE_HANDLE_SESSION], s);
+	if (found)
+		xe_session_hold(s);
+	pthread_mutex_unlock(&lock);
+	return found;
 }
 
 void xe_registry_del(enum xe_handle kind, const void *p)
