@@ -5,6 +5,7 @@ package ctest
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math"
 	"net"
 	"path/filepath"
@@ -147,10 +148,10 @@ func reconnect(r *rawPeer, cid uint32) {
 	c := r.socket()
 	send(c, connectMessage(1, 0), put32(put16(nexusRequest(), 18, 1), 20, cid))
 	b := make([]byte, 52)
-	if n, _ := c.Read(b); n == 52 && be.Uint32(b[20:]) == 0 {
+	if _, err := io.ReadFull(c, b); err == nil && be.Uint32(b[20:]) == 0 {
 		r.t.Errorf("the link was handed to a stranger: % x", b)
 	}
-	c.Close()
+	closed(r.t, c)
 }
 
 // moreAttacks are those that are ignored, or need more than bytes.
@@ -200,6 +201,12 @@ func moreAttacks() []attack {
 					return nil
 				}
 			}
+		}},
+		{name: "reconnect", want: checked, run: func(r *rawPeer) []net.Conn {
+			for _, cid := range []uint32{0, 1, math.MaxUint32} {
+				reconnect(r, cid)
+			}
+			return nil
 		}},
 		{name: "reconnect to a live link", want: ignores, run: func(r *rawPeer) []net.Conn {
 			c, _ := r.session()

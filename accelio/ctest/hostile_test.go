@@ -294,7 +294,6 @@ func attacks() []attack {
 		}),
 
 		onSocket("nexus version", single(put16(nexusRequest(), 16, 0x0200))...),
-		onSocket("reconnect", single(put32(put16(nexusRequest(), 18, 1), 20, 1))...),
 		onSocket("buffer size 0", single(put64(nexusRequest(), 24, 0))...),
 		onSocket("buffer size 1023", single(put64(nexusRequest(), 24, 1023))...),
 		onSocket("no in entries", single(put32(nexusRequest(), 32, 0))...),
