@@ -265,6 +265,9 @@ static void stop(void)
 	wait_all();
 	for (i = 0; i < CLIENTS; i++)
 		pthread_join(threads[1 + PORTALS + i], NULL);
+	/* With what the library itself still closes there. */
+	for (i = 0; i < CLIENTS; i++)
+		seat_close(&c[i]);
 	MAIN_UNTIL(xe_registry_count(XE_HANDLE_CONNECTION) == 0 &&
 		   xe_registry_count(XE_HANDLE_SESSION) == 0);
 	xio_context_stop_loop(m.ctx);
