@@ -32,7 +32,7 @@
 #define XE_NEXUS_RSP_LEN	52
 #define XE_SETUP_MAX		3840	/* largest session setup payload */
 #define XE_CANCEL_LEN		26
-#define XE_PORTALS_MAX		64	/* portals we accept in one payload */
+#define XE_PORTALS_MAX		256	/* portals we accept in one payload */
 
 /* TLV types (7.1) */
 enum xe_frame_type {

@@ -107,7 +107,7 @@ var peerChecks = []row{
 		clients: []string{"session of another link", "sequence repeated", "credits", "credits beyond all counters", "huge numbers in dead fields"}},
 	{input: "12 setup payloads",
 		clients: []string{"setup: bytes left over", "setup: no URI", "setup: zero inside", "setup: empty", "setup: 27 bytes"},
-		servers: []string{"65 portals", "65535 portals", "portal with a zero", "private data beyond the end", "short payload"}},
+		servers: []string{"257 portals", "65535 portals", "portal with a zero", "private data beyond the end", "short payload"}},
 	{input: "13 redirect",
 		servers: []string{"redirect to nowhere", "redirect to rdma://127.0.0.1:1", "redirect to http://127.0.0.1/",
 			"redirect to no URI at all", "redirect to tcp://127.0.0.1:99999", "redirect in a circle"}},

@@ -184,7 +184,7 @@ func serverAttacks() []serverAttack {
 		{name: "portals beyond the end", until: afterNexus, say: to(0, control(sessionSetupRsp, setupAccept(2, 0, "\x00\x03abc")))},
 		{name: "portal longer than the rest", until: afterNexus, say: to(0, control(sessionSetupRsp, setupAccept(1, 0, "\xff\xffabc")))},
 		{name: "portal with a zero", until: afterNexus, say: to(0, control(sessionSetupRsp, setupAccept(1, 0, "\x00\x03a\x00c")))},
-		{name: "65 portals", until: afterNexus, say: to(0, control(sessionSetupRsp, setupAccept(65, 0, strings.Repeat("\x00\x01p", 65))))},
+		{name: "257 portals", until: afterNexus, say: to(0, control(sessionSetupRsp, setupAccept(257, 0, strings.Repeat("\x00\x01p", 257))))},
 		{name: "65535 portals", until: afterNexus, say: to(0, control(sessionSetupRsp, setupAccept(65535, 0, "")))},
 		{name: "private data beyond the end", until: afterNexus, say: to(0, control(sessionSetupRsp, setupAccept(0, 9, "")))},
 		{name: "short payload", until: afterNexus, say: to(0, control(sessionSetupRsp, setupAccept(0, 0, "")[:29]))},

@@ -316,7 +316,7 @@ static void most_portals(void)
 	seat_offer(&m, ACCEPT, portals, 3);
 	m.list_nr = XE_PORTALS_MAX;
 	for (i = 0; i < m.list_nr; i++)
-		m.list[i] = dead.uri;
+		m.list[i] = "tcp://1:1";
 	m.list[m.list_nr - 1] = p[1].uri;
 	c[0].conn_idx = XE_PORTALS_MAX - 1;
 	connect_all(1);

@@ -423,7 +423,7 @@ static void session_response_rejected(void)
 			CHECK_EQ(xe_session_rsp_decode(b, n, &got), -EPROTO);
 	}
 	xe_put16(b + 4, XE_ACTION_ACCEPT);
-	xe_put16(b + 26, 65);
+	xe_put16(b + 26, XE_PORTALS_MAX + 1);
 	CHECK_EQ(xe_session_rsp_decode(b, n, &got), -EMSGSIZE);
 	xe_put16(b + 26, 65535);
 	CHECK_EQ(xe_session_rsp_decode(b, n, &got), -EMSGSIZE);
@@ -469,17 +469,17 @@ static void session_response_size(void)
 	r.portals_nr = XE_PORTALS_MAX;
 	for (i = 0; i < XE_PORTALS_MAX; i++) {
 		r.portals[i].s = text;
-		r.portals[i].len = 50;
+		r.portals[i].len = 12;
 	}
 	n = xe_session_rsp_encode(&r, b, sizeof(b));
-	CHECK_EQ(n, 30 + 64 * 52 + 8);
+	CHECK_EQ(n, 30 + XE_PORTALS_MAX * 14 + 8);
 	CHECK_EQ(xe_session_rsp_decode(b, (size_t)n, &got), 0);
-	CHECK_EQ(got.portals_nr, 64);
+	CHECK_EQ(got.portals_nr, XE_PORTALS_MAX);
 	r.portals_nr++;
 	CHECK_EQ(xe_session_rsp_encode(&r, b, sizeof(b)), -EMSGSIZE);
 	r.portals_nr--;
 	for (i = 0; i < XE_PORTALS_MAX; i++)
-		r.portals[i].len = 60;
+		r.portals[i].len = 13;
 	CHECK_EQ(xe_session_rsp_encode(&r, b, sizeof(b)), -EMSGSIZE);
 }
 
