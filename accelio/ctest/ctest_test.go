@@ -320,11 +320,8 @@ func missing(t *testing.T, format string, args ...any) {
 // seeded with every frame of the golden captures.
 func TestFuzzFrame(t *testing.T) {
 	cc := fuzzClang(t)
-	seeds, corpus, found := t.TempDir(), t.TempDir(), t.TempDir()
-	plain := newBuilder(t, cc, nil)
-	golden := plain.link(t, program{name: "test_golden", helpers: []string{"capture.c"}, rooms: wireRooms})
-	runProgram(t, golden, append([]string{"-o", seeds}, captures(t)...)...)
-
+	seeds := filepath.Dir(goldenFrames(t, newBuilder(t, cc, nil))[0])
+	corpus, found := t.TempDir(), t.TempDir()
 	b := newBuilder(t, cc, []string{"-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"})
 	bin := b.link(t, program{name: "fuzz_frame", rooms: wireRooms})
 	fuzz(t, bin, 9300, found, corpus, seeds)

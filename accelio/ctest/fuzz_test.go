@@ -80,6 +80,19 @@ func files(t *testing.T, dir string) []string {
 	return list
 }
 
+// goldenFrames are all frames of the captures as inputs of fuzz_frame.
+func goldenFrames(t *testing.T, b *builder) []string {
+	t.Helper()
+	golden := b.link(t, program{name: "test_golden", helpers: []string{"capture.c"}, rooms: wireRooms})
+	dir := t.TempDir()
+	runProgram(t, golden, append([]string{"-o", dir}, captures(t)...)...)
+	found := files(t, dir)
+	if len(found) < 100 {
+		t.Fatalf("%d frames in the captures", len(found))
+	}
+	return found
+}
+
 // stats are the counts that a run of a target prints at its end.
 func stats(t *testing.T, out string) map[string]int {
 	t.Helper()
@@ -120,7 +133,7 @@ func TestFuzzReplay(t *testing.T) {
 			}
 			b := engineBuilder(t, cc, "address,undefined")
 			frame := b.link(t, program{name: "fuzz_frame", helpers: []string{"fuzz_replay.c"}, rooms: wireRooms})
-			runProgram(t, frame, files(t, filepath.Join(crashDir, "frame"))...)
+			runProgram(t, frame, append(files(t, filepath.Join(crashDir, "frame")), goldenFrames(t, b)...)...)
 			for _, target := range wholeTargets {
 				bin := linkWhole(t, b, b, target.name, "fuzz_replay.c")
 				t.Run(target.name, func(t *testing.T) {
@@ -174,7 +187,7 @@ func fuzz(t *testing.T, bin string, maxLen int, found string, args ...string) {
 	t.Helper()
 	seconds := fuzzSeconds(t)
 	args = append([]string{
-		"-max_total_time=" + strconv.Itoa(seconds), "-max_len=" + strconv.Itoa(maxLen), "-timeout=20",
+		"-max_total_time=" + strconv.Itoa(seconds), "-max_len=" + strconv.Itoa(maxLen), "-timeout=60",
 		"-print_final_stats=1", "-artifact_prefix=" + found + string(filepath.Separator),
 	}, args...)
 	if os.Getenv("ACCELIO_FUZZ_SECONDS") == "" {
