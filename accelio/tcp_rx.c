@@ -489,6 +489,16 @@ static bool ended_unread(struct xe_link *l)
 }
 
 /*
+ * A socket has ended, and what the sockets hold does not help. While reading
+ * waits for the application that is not the end yet, unless a frame that has
+ * begun lacks data, which goes before all others.
+ */
+static bool ended_in_use(const struct xe_link *l)
+{
+	return l->ended && (!l->paused || !xe_list_empty(&l->rxq));
+}
+
+/*
  * Reads for a while, then lets others run: what was received is answered
  * while it is still in the cache, and other links are not starved. In the
  * middle of a message there is nothing to answer yet; and messages that the
@@ -510,7 +520,7 @@ void xe_tcp_read(struct xe_link *l)
 		if (l->failed)
 			return;
 		if (!progress) {
-			if ((l->ended && !l->paused) || ended_unread(l)) {
+			if (ended_in_use(l) || ended_unread(l)) {
 				l->lost = true;
 				xe_link_fail(l, l->reason);
 			}
