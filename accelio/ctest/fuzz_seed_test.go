@@ -484,20 +484,37 @@ func stories(asServer bool) map[string]script {
 		s.frame(howSettle, pMsgReq, 5, 0)
 		s.frame(0, pMsgReq, 6, 0)
 	})
-	again := plain
+	again := late
 	again[0] = optReconnect
-	tell("reconnect", again, 0, func(s *script) {
-		s.step(opApp, appRequest, 2, 0, 0)
-		s.step(opTurn, 0)
-		s.step(opShut, 3|8)
-		s.step(opTurn, 0)
-		s.step(opOpen, 0)
-		s.frame(howSettle, pNexusReq, 0, 0x40)
-		s.frame(howSettle, pNexusRsp, 0, 0x40)
-		s.step(opTime, 8)
-		s.step(opAnswer, 0)
-		s.step(opTime, 13)
-	})
+	for how := range 3 {
+		tell(fmt.Sprintf("reconnect-%d", how), again, 0, func(s *script) {
+			s.step(opApp, appRequest, 2, 0x2c, 1)
+			s.step(opApp, appRequest, 13, 0x2d, 0)
+			s.step(opApp, appOneWay, 2, 1)
+			s.frame(howSettle, pMsgReq, 2|0x20, 0)
+			s.frame(howSettle, pMsgReq, 2, 0)
+			s.frame(howCtlAlone, pMsgReq, 5, 0)
+			s.step(opTurn, 0)
+			s.step(opShut, 3|8)
+			s.step(opTurn, 0)
+			if how == 2 {
+				s.step(opApp, appDisconnect, 0, 0)
+			}
+			s.step(opOpen, 0)
+			if asServer {
+				s.frame(howSettle, pNexusReq, 0, 0x40)
+			} else {
+				s.frame(howSettle, pNexusRsp, 0, byte(how&1)<<4)
+			}
+			s.frame(howSettle, pMsgReq, 2, 0)
+			s.step(opAnswer, 0)
+			s.step(opApp, appAnswer, 2, 0)
+			s.step(opApp, appAnswer, 2, 0)
+			s.step(opTime, 8)
+			s.step(opAnswer, 0)
+			s.step(opTime, 13)
+		})
+	}
 	if !asServer {
 		for action := range byte(4) {
 			s := script{0, 0, assignGood, 2, endReset, 0}

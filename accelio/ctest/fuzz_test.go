@@ -119,7 +119,8 @@ func stats(t *testing.T, out string) map[string]int {
 // fuzzer would start from far away.
 var seedsReach = []string{
 	"links", "frames-in", "frames-out", "sessions", "requests", "responses", "one-ways", "large", "assigned",
-	"sent", "receipts", "msg-errors", "fins", "keepalives", "hellos", "cancels", "closed", "lost", "neighbours",
+	"sent", "receipts", "msg-errors", "fins", "keepalives", "hellos", "cancels", "closed", "lost", "resumed",
+	"neighbours",
 }
 
 // TestFuzzReplay runs what ever found something, and all seeds, with every

@@ -30,6 +30,23 @@ struct peer_numbers *peer_numbers(struct peer *p, struct peer_link *l)
 	return &l->numbers[p->session_at % PEER_SESSIONS];
 }
 
+void peer_resume(struct peer *p, struct peer_link *l, uint32_t cid)
+{
+	unsigned int i;
+
+	l->cid = cid;
+	for (i = p->links; i-- > 0;) {
+		const struct peer_link *o = &p->link[i];
+
+		if (o == l || o->cid != cid)
+			continue;
+		memcpy(l->numbers, o->numbers, sizeof(l->numbers));
+		l->ltid = o->ltid;
+		fuzz_stats[STAT_RESUMED]++;
+		return;
+	}
+}
+
 void peer_announced(struct peer *p, uint32_t id)
 {
 	p->session_at = p->sessions++ % PEER_SESSIONS;
@@ -225,11 +242,15 @@ static void nexus_setup(struct peer *p, struct peer_link *l, uint32_t type,
 		.kin = !(more & 0x20) && (!response || l->kin),
 	};
 
-	/* A new link of our own; its cid is ours to choose. */
-	if (response && !s.flags)
+	if (response && l->resumes) {
+		s.flags = !s.flags;
+		s.cid = l->cid + (more >> 4 & 1);
+	} else if (response && !s.flags) {
+		/* A new link; its cid is ours to choose. */
 		s.cid = p->cid = ++p->random;
-	if (!response && !s.flags)
+	} else if (!response && !s.flags) {
 		s.cid = 0;
+	}
 	if (response)
 		l->cid = s.cid;
 	f->ctl_n = xe_nexus_setup_encode(&s, f->ctl);

@@ -442,7 +442,10 @@ static void on_frame(struct peer *p, struct peer_link *l)
 						  len, &setup) == 0);
 		l->got_setup = true;
 		l->kin = setup.kin;
-		if (!p->is_server)
+		l->resumes = setup.flags & 1;
+		if (l->resumes)
+			peer_resume(p, l, setup.cid);
+		else if (!p->is_server)
 			l->cid = p->cid = setup.cid;
 		if (p->is_server) {
 			l->asked[l->asked_nr].type = type;

@@ -72,6 +72,7 @@ struct peer_link {
 	bool got_setup;
 	bool kin;		/* the engine says it is of our kind */
 	uint32_t cid;
+	bool resumes;		/* a lost link, by its cid */
 	struct {
 		uint32_t type;
 		uint64_t left;
@@ -160,6 +161,8 @@ struct peer_frame {
 
 /* The present session's numbers on this link. */
 struct peer_numbers *peer_numbers(struct peer *p, struct peer_link *l);
+/* l continues what an earlier link with this cid has carried. */
+void peer_resume(struct peer *p, struct peer_link *l, uint32_t cid);
 /* The engine has told us a session id. */
 void peer_announced(struct peer *p, uint32_t id);
 /* The oldest request of this type, taken out when take; NULL: none. */

@@ -364,7 +364,8 @@ static const char *const stat_names[STAT_NR] = {
 	"inputs", "links", "frames-in", "frames-out", "sessions",
 	"established", "requests", "responses", "one-ways", "large",
 	"assigned", "sent", "receipts", "msg-errors", "fins", "keepalives",
-	"hellos", "cancels", "closed", "lost", "rejected", "neighbours",
+	"hellos", "cancels", "closed", "lost", "rejected", "resumed",
+	"neighbours",
 };
 
 static void print_stats(void)

@@ -81,6 +81,7 @@ enum fuzz_stat {
 	STAT_CLOSED,		/* connections that ended by handshake */
 	STAT_LOST,
 	STAT_REJECTED,
+	STAT_RESUMED,		/* links that continued a lost one */
 	STAT_NEIGHBOURS,	/* inputs with a well-behaved pair beside */
 	STAT_NR
 };
