@@ -19,8 +19,9 @@
 #define XE_TCP_ARENA		(128u * 1024)
 #define XE_TCP_COPY_MAX		512	/* data up to this is copied */
 #define XE_TCP_RX_AHEAD		1024u	/* frames waiting for their data */
-#define XE_TCP_READS_PER_TURN	16
+#define XE_TCP_READS_PER_TURN	64
 #define XE_TCP_BYTES_PER_TURN	(128u * 1024)
+#define XE_TCP_BULK_PER_TURN	(16u << 20)
 #define XE_TCP_SEND_MAX		(512u * 1024)	/* in one call */
 #define XE_TCP_BULK		(16u * 1024)	/* data read without a copy */
 #define XE_TCP_BULK_AHEAD	4096u	/* and what is read behind it */

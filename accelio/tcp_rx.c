@@ -506,12 +506,13 @@ static bool ended_in_use(const struct xe_link *l)
  */
 void xe_tcp_read(struct xe_link *l)
 {
-	uint64_t enough = l->got + XE_TCP_BYTES_PER_TURN;
+	uint64_t begin = l->got;
 	uint64_t complete = l->complete;
 	int turns;
 
 	for (turns = 0; turns < XE_TCP_READS_PER_TURN &&
-	     (l->bulk || l->got < enough || l->complete == complete);
+	     (l->complete == complete || l->got - begin <
+	      (l->bulk ? XE_TCP_BULK_PER_TURN : XE_TCP_BYTES_PER_TURN));
 	     turns++) {
 		bool progress = ctl_turn(l);
 
