@@ -9,7 +9,7 @@
 #include "fuzz_script.h"
 #include "xio_limits.h"
 
-#define STEPS_MAX	250
+#define STEPS_MAX	120
 #define CONNS_MAX	16
 
 /* ---- neighbours ------------------------------------------------------- */
