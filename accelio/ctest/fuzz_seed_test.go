@@ -493,10 +493,13 @@ func stories(asServer bool) map[string]script {
 			s.step(opApp, appOneWay, 2, 1)
 			s.frame(howSettle, pMsgReq, 2|0x20, 0)
 			s.frame(howSettle, pMsgReq, 2, 0)
+			s.frame(howSettle, pMsgReq, 2|3<<3, 0)
+			s.frame(howSettle, pOneWayReq, 2, 0)
 			s.frame(howCtlAlone, pMsgReq, 5, 0)
 			s.step(opTurn, 0)
 			s.step(opShut, 3|8)
 			s.step(opTurn, 0)
+			s.step(opApp, appAnswer, 2+byte(how)*5, 0)
 			if how == 2 {
 				s.step(opApp, appDisconnect, 0, 0)
 			}
@@ -506,10 +509,18 @@ func stories(asServer bool) map[string]script {
 			} else {
 				s.frame(howSettle, pNexusRsp, 0, byte(how&1)<<4)
 			}
-			s.frame(howSettle, pMsgReq, 2, 0)
+			// What may have been lost comes again, by its old serial number.
+			for serial := range byte(5) {
+				typ := pMsgReq
+				if serial == 3 {
+					typ = pOneWayReq
+				}
+				s.frame(howSettle, typ, 2|0x20, 0, 24, 3|4, 0, 0, 0, 0, 0, 0, 0, serial)
+			}
 			s.step(opAnswer, 0)
 			s.step(opApp, appAnswer, 2, 0)
 			s.step(opApp, appAnswer, 2, 0)
+			s.frame(howSettle, pMsgReq, 2, 0)
 			s.step(opTime, 8)
 			s.step(opAnswer, 0)
 			s.step(opTime, 13)
