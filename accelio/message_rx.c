@@ -275,14 +275,14 @@ static int check_request(struct xio_connection *c, const struct xe_frame *f)
  * Does the application hold so much that reading must wait for it? The next
  * message is always taken when it holds nothing.
  */
-static bool too_much(const struct xio_connection *c, bool app)
+static bool too_much(const struct xio_connection *c, bool fresh)
 {
 	const struct xio_context *ctx = c->ctx;
 
 	/* The peer asks, and does not read what it is told. */
 	if (c->answers >= (unsigned int)XE_OPT(limit_unsent_answers))
 		return true;
-	if (!app)
+	if (!fresh)
 		return false;
 	return ctx->rx_tasks >= ctx->max_tasks ||
 	       c->rx_held >= (unsigned int)XE_OPT(limit_held_msgs) ||
@@ -321,12 +321,13 @@ int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 	err = c ? check_request(c, f) : 0;
 	if (err)
 		return err;
+	/* What only comes again is held already, and may be waited for. */
+	fresh = app && c && !xe_reconnect_is_repeat(c, f->serial);
 	if (c && (app || f->type == XE_KA_REQ || f->type == XE_CANCEL_REQ) &&
-	    too_much(c, app)) {
+	    too_much(c, fresh)) {
 		n->ctx->rx_starved = true;
 		return -EAGAIN;
 	}
-	fresh = app && c && !xe_reconnect_is_repeat(c, f->serial);
 	t = fresh ? xe_task_get(n->ctx, true) : xe_task_get_control(n->ctx);
 	if (!t)
 		return -ENOMEM;
