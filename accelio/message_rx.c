@@ -325,6 +325,9 @@ int xe_message_receive_new(struct xe_nexus *n, const struct xe_frame *f,
 	fresh = app && c && !xe_reconnect_is_repeat(c, f->serial);
 	if (c && (app || f->type == XE_KA_REQ || f->type == XE_CANCEL_REQ) &&
 	    too_much(c, fresh)) {
+		if (fresh && xe_list_empty(&c->receiving) &&
+		    xe_reconnect_left_out(c))
+			return -EPROTO;	/* it would be for ever */
 		n->ctx->rx_starved = true;
 		return -EAGAIN;
 	}
@@ -543,8 +546,9 @@ static int deliver_request(struct xe_task *t, bool last)
 
 	if (t->repeat)
 		return xe_reconnect_repeat(t);
-	if (c->fin_seen)
+	if (c->fin_seen || xe_reconnect_left_out(c))
 		return -EPROTO;
+	c->rx_repeats = false;	/* numbers only grow */
 	xe_list_del(&t->link);
 	xe_list_add_tail(&c->held, &t->link);
 	t->state = XE_TASK_HELD;

@@ -448,6 +448,18 @@ bool xe_reconnect_is_repeat(const struct xio_connection *c, uint64_t serial)
 	return c->rx_repeats && serial <= c->rx_done;
 }
 
+bool xe_reconnect_left_out(const struct xio_connection *c)
+{
+	struct xe_list *p;
+
+	if (!c->rx_repeats)
+		return false;
+	xe_list_for_each(p, &c->held)
+		if (task_at(p)->parked)
+			return true;
+	return !xe_list_empty(&c->parked);
+}
+
 /*
  * The parked exchange with that number. Requests come again in the order in
  * which they were delivered, so it is near the start of the list when those

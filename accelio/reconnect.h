@@ -41,6 +41,8 @@ void xe_reconnect_abandon(struct xio_connection *c, int reason,
 
 /* A request or one-way that was delivered before has come again. */
 bool xe_reconnect_is_repeat(const struct xio_connection *c, uint64_t serial);
+/* A new one has come: is one missing that had to come again before it? */
+bool xe_reconnect_left_out(const struct xio_connection *c);
 int xe_reconnect_repeat(struct xe_task *t);
 
 #endif
