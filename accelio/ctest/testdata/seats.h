@@ -78,6 +78,9 @@ void seats_close(void);
 void seat_offer(struct seat *s, enum deed deed, struct seat *const *others,
 		size_t nr);
 
+/* Nobody listens there; a port that was free may be somebody's by now. */
+#define NOWHERE	"tcp://127.77.77.77:1"
+
 /* A client session of s to uri; s->session. */
 void seat_session(struct seat *s, const char *uri);
 /* xio_connect to the session of its owner, NULL when it fails. */

@@ -259,8 +259,8 @@ static void connect_after_a_rejection(void)
 static void connect_after_a_refusal(void)
 {
 	open_seats(2);
-	CHECK_EQ(xio_unbind(m.server), 0);
-	m.server = NULL;
+	CHECK_EQ(xio_session_destroy(c[0].session), 0);
+	seat_session(&c[0], NOWHERE);
 	c[0].keep_session = true;
 	CHECK(seat_connect(&c[0], &c[0]) != NULL);
 	UNTIL(c[0].torn_down == 1);
@@ -276,8 +276,8 @@ static void connect_after_a_refusal(void)
 static void all_are_refused(void)
 {
 	open_seats(3);
-	CHECK_EQ(xio_unbind(m.server), 0);
-	m.server = NULL;
+	CHECK_EQ(xio_session_destroy(c[0].session), 0);
+	seat_session(&c[0], NOWHERE);
 	connect_all(3);
 	CHECK(seat_send(&c[2]));
 	UNTIL(c[0].over == 1);
