@@ -4,8 +4,10 @@ package interop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -25,8 +27,14 @@ func closeBy(who string, p *peer, ours func() error) error {
 	if who != "them" {
 		wg.Go(func() { err = ours() })
 	}
-	if who != "us" {
+	switch who {
+	case "them":
 		p.tell("close")
+	case "both":
+		// Our close may have ended the peer already: then there is nobody to tell.
+		if e := p.write("close"); e != nil && !errors.Is(e, syscall.EPIPE) && !errors.Is(e, os.ErrClosed) {
+			p.t.Error(e)
+		}
 	}
 	wg.Wait()
 	return err

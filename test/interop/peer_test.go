@@ -114,8 +114,12 @@ func (p *peer) kill() {
 // tell gives the peer a command.
 func (p *peer) tell(command string) {
 	p.t.Helper()
+	require.NoError(p.t, p.write(command))
+}
+
+func (p *peer) write(command string) error {
 	_, err := io.WriteString(p.stdin, command+"\n")
-	require.NoError(p.t, err)
+	return err
 }
 
 // find returns what follows the prefix in the first line that has it.
