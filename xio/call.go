@@ -70,19 +70,15 @@ func (c *Connection) await(ctx context.Context, cl *call) (*Response, error) {
 	cl.state.Store(callPending)
 	c.ctx.push(&cl.sub, subSend)
 
-	if ctx.Done() == nil {
+	if ctx.Done() == nil && c.ctx.how != DriveManual {
 		<-cl.done
-	} else {
-		select {
-		case <-cl.done:
-		case <-ctx.Done():
-			op, gen := cl.op(), cl.gen
-			if cl.state.CompareAndSwap(callPending, callAbandoned) {
-				c.cancel(cl, gen)
-				return nil, contextError(op, c.uri, ctx.Err())
-			}
-			<-cl.done
+	} else if !await(ctx, c.ctx, cl.done, false) {
+		op, gen := cl.op(), cl.gen
+		if cl.state.CompareAndSwap(callPending, callAbandoned) {
+			c.cancel(cl, gen)
+			return nil, contextError(op, c.uri, ctx.Err())
 		}
+		<-cl.done
 	}
 	rsp, err := cl.rsp, cl.err
 	cl.rsp, cl.err = nil, nil
@@ -194,11 +190,23 @@ func (c *Connection) room(m *Message) int {
 }
 
 func (c *Connection) slot(ctx context.Context, wait bool) (*call, error) {
-	if wait {
-		return c.win.acquire(ctx, c.down)
+	if !wait {
+		cl, _ := c.win.tryAcquire()
+		return cl, nil
 	}
-	cl, _ := c.win.tryAcquire()
-	return cl, nil
+	if c.ctx.how == DriveManual {
+		// Nobody else may be there to make room.
+		for {
+			if cl, ok := c.win.tryAcquire(); cl != nil || !ok {
+				return cl, nil
+			}
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			c.ctx.turnOrWait()
+		}
+	}
+	return c.win.acquire(ctx, c.down)
 }
 
 // setOneWay makes a one-way message of what was prepared.

@@ -1,6 +1,7 @@
 package xio
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -66,7 +67,7 @@ type Connection struct {
 	closed   atomic.Bool // Close was called here
 	draining atomic.Bool // Drain was
 	watchers watchers
-	upCh     chan struct{}
+	settled  chan struct{} // closed when it is up, or never will be
 	down     chan struct{} // closed when no request gets through any more
 	tornCh   chan struct{} // closed when the library's teardown is over
 	err      atomic.Pointer[Error]
@@ -85,6 +86,7 @@ type Connection struct {
 	rejected  bool          // server side: the session was turned away
 	setup     bool          // server side: only for set-up, the session goes elsewhere
 	held      int           // messages of the peer not yet answered or released
+	asked     int           // of these, requests
 	cancels   int           // cancellations of the batch that is being submitted
 	idle      chan struct{} // Drain waits for held to become zero
 	reqs      []*Request
@@ -94,11 +96,11 @@ type Connection struct {
 
 func newConnection(ctx *Context, uri string) *Connection {
 	return &Connection{
-		ctx:    ctx,
-		uri:    uri,
-		upCh:   make(chan struct{}),
-		down:   make(chan struct{}),
-		tornCh: make(chan struct{}),
+		ctx:     ctx,
+		uri:     uri,
+		settled: make(chan struct{}),
+		down:    make(chan struct{}),
+		tornCh:  make(chan struct{}),
 	}
 }
 
@@ -181,10 +183,7 @@ func (c *Connection) Close() error {
 		c.closed.Store(true)
 		c.ctx.post(c.stop)
 	})
-	select {
-	case <-c.tornCh:
-	case <-c.ctx.done:
-	}
+	await(context.Background(), c.ctx, c.tornCh, true)
 	if c.private {
 		return c.ctx.Close()
 	}
@@ -284,7 +283,7 @@ func (c *Connection) makeCalls() {
 func (c *Connection) established() {
 	c.peer, c.local = c.cg.Addrs()
 	if c.setState(StateConnecting, StateUp) {
-		close(c.upCh)
+		close(c.settled)
 	}
 }
 
@@ -323,10 +322,14 @@ func (c *Connection) setDown(e *Error) {
 	}
 	c.isDown = true
 	c.err.CompareAndSwap(nil, e)
+	if c.State() == StateConnecting {
+		close(c.settled)
+	}
 	c.state.Store(int32(StateClosing))
 	c.watchers.tell(StateClosing)
 	c.win.closed.Store(true)
 	close(c.down)
+	c.checkIdle()
 	for _, r := range c.reqs {
 		if r != nil {
 			r.life.end(e)

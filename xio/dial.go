@@ -266,15 +266,14 @@ func (a *attempt) dial(ctx context.Context) (*Connection, error) {
 		}
 		return nil, e
 	}
-	var err error
-	select {
-	case <-c.upCh:
-		return c, nil
-	case <-c.down:
-		err = c.Err()
-	case <-ctx.Done():
-		err = contextError("dial", uri, ctx.Err())
+	// One that never comes up goes down.
+	if !await(ctx, a.home, c.settled, false) {
+		c.Close()
+		return nil, contextError("dial", uri, ctx.Err())
 	}
-	c.Close()
-	return nil, err
+	if err := c.Err(); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
 }

@@ -275,13 +275,14 @@ func (r *Request) submitCanceled() {
 func (c *Connection) request(e *cgo.Event) {
 	r := c.newRequest(e)
 	c.held++
+	c.asked++
 	c.stats.received.Add(1)
 	switch {
 	case e.Status != 0:
 		r.ReplyError(Code(e.Status), "the request could not be received")
 	case c.disp == nil || c.disp.handler == nil:
 		r.ReplyError(ErrNotSupported, "this side answers no requests")
-	case c.held > c.maxPending:
+	case c.asked > c.maxPending:
 		r.ReplyError(ErrTxQueueOverflow, "too many requests pending")
 	case c.draining.Load():
 		r.ReplyError(ErrSessionClosed, "this side is closing")

@@ -161,6 +161,9 @@ func (c *Context) settle() {
 		c.replied[i] = nil
 		conn := r.conn
 		conn.held--
+		if !r.oneWay {
+			conn.asked--
+		}
 		conn.checkIdle()
 		conn.maybeFree()
 	}

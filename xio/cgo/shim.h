@@ -151,7 +151,7 @@ struct xg_op {
 struct xg_turned {
 	struct xg_event	*ev;		/* the records; moves when objects are made */
 	uint32_t	events;		/* how many */
-	uint32_t	ready;		/* the poll descriptor is still readable */
+	uint32_t	ready;		/* if asked: another turn is due */
 };
 
 struct xg_options {
@@ -198,7 +198,8 @@ uint64_t xg_ctx_receive_bytes(struct xg_ctx *c);
 void xg_wake(struct xg_ctx *c);				/* any thread */
 struct xg_op *xg_ops(struct xg_ctx *c, uint32_t *cap);
 struct xg_event *xg_events(struct xg_ctx *c);
-struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops);
+/* wait_ms: how long to wait for something to happen; check: fill ready. */
+struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops, int wait_ms, int check);
 
 /* ---- sessions (session.c) ---- */
 struct xg_session_args {
