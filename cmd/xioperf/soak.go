@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/accelio/accelio-go/xio"
+)
+
+// soakResult is what a soak ends with, and its JSON output.
+type soakResult struct {
+	Program     string      `json:"program"`
+	Environment environment `json:"environment"`
+	Role        string      `json:"role"`
+	Seed        uint64      `json:"seed"`
+	Seconds     float64     `json:"seconds"`
+	Connections int         `json:"connections_at_a_time"`
+	Depth       int         `json:"depth"`
+	Client      counts      `json:"client"`
+	Server      counts      `json:"server"`
+	FirstFault  string      `json:"first_fault,omitempty"`
+	Judged      bool        `json:"growth_judged"`
+	Growth      []growth    `json:"growth"`
+	Interrupted bool        `json:"interrupted"`
+}
+
+// soak is a running soak.
+type soak struct {
+	o       *options
+	client  soakClient
+	control *xio.Connection // for the server's reports
+	start   soakReport
+	began   time.Time
+	rows    []sampleRow
+	csv     *csvFile[sampleRow]
+	env     environment
+}
+
+func runSoak(ctx context.Context, o *options, std stdio) (err error) {
+	if o.seed == 0 {
+		o.seed = rand.Uint64()
+	}
+	s := &soak{o: o, env: thisEnvironment()}
+	if o.csv != "" {
+		if s.csv, err = appendCSV[sampleRow](o.csv); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.csv.close()) }()
+	}
+	peer, err := o.findServer()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, peer.close()) }()
+	r, err := s.run(ctx, peer.uri, std.err)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		err = json.NewEncoder(std.out).Encode(r)
+	} else {
+		_, err = io.WriteString(std.out, r.text())
+	}
+	return errors.Join(err, r.verdict())
+}
+
+// run is the soak itself, against the server at uri.
+func (s *soak) run(ctx context.Context, uri string, bar io.Writer) (r *soakResult, err error) {
+	d := xio.Dialer{Timeout: s.o.timeout}
+	if s.control, err = d.Dial(ctx, uri); err != nil {
+		return nil, err
+	}
+	defer func() {
+		err = errors.Join(err, within(s.o.timeout, uri+" did not close", s.control.Close))
+	}()
+	if s.start, err = askReport(ctx, s.control, s.o.timeout); err != nil {
+		return nil, err
+	}
+	s.client = soakClient{o: s.o, uri: uri, ordered: s.start.Ordered}
+	s.began = time.Now()
+	soaking, cancel := context.WithTimeout(ctx, s.o.soak)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- s.client.run(soaking) }()
+	watchErr := s.watch(soaking, bar)
+	cancel()
+	took := time.Since(s.began)
+	if err := errors.Join(<-done, watchErr); err != nil {
+		return nil, err
+	}
+	end, err := s.lastReport()
+	if err != nil {
+		return nil, err
+	}
+	return s.result(end, took, ctx.Err() != nil), nil
+}
+
+// watch takes samples until ctx ends. It fails when the server does not answer.
+func (s *soak) watch(ctx context.Context, w io.Writer) error {
+	bar := newProgress(w)
+	bar.startTime(fmt.Sprintf("soak, %d connections", s.o.connections), s.o.soak)
+	defer bar.stop()
+	tick := time.NewTicker(min(time.Second, s.o.soak/50+1))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		bar.set(time.Since(s.began).Milliseconds())
+		server, err := askReport(context.WithoutCancel(ctx), s.control, s.o.timeout)
+		if err != nil {
+			return err
+		}
+		if err := s.addSample("client", takeSample()); err != nil {
+			return err
+		}
+		if server.Process != thisProcess {
+			if err := s.addSample("server", server.Sample); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *soak) addSample(process string, now sample) error {
+	c, _ := s.client.tally.read()
+	row := sampleRow{
+		Time:        time.Now().UTC().Format(time.RFC3339),
+		Seconds:     time.Since(s.began).Seconds(),
+		Process:     process,
+		environment: s.env,
+		sample:      now,
+		Answers:     c.Answers,
+		Faults:      c.faults(),
+	}
+	s.rows = append(s.rows, row)
+	if s.csv == nil {
+		return nil
+	}
+	return s.csv.add(&row)
+}
+
+// lastReport waits until the server has seen the ends of all connections.
+func (s *soak) lastReport() (soakReport, error) {
+	for deadline := time.Now().Add(s.o.timeout); ; time.Sleep(10 * time.Millisecond) {
+		r, err := askReport(context.Background(), s.control, s.o.timeout)
+		if err != nil || r.Streams <= s.start.Streams || time.Now().After(deadline) {
+			return r, err
+		}
+	}
+}
+
+func (s *soak) result(end soakReport, took time.Duration, interrupted bool) *soakResult {
+	r := &soakResult{
+		Program:     program,
+		Environment: s.env,
+		Role:        s.o.role(),
+		Seed:        s.o.seed,
+		Seconds:     took.Seconds(),
+		Connections: s.o.connections,
+		Depth:       s.o.depths.list[0],
+		Server:      end.Counts.minus(s.start.Counts),
+		Judged:      took >= minJudged,
+		Growth:      []growth{},
+		Interrupted: interrupted,
+	}
+	if r.Judged {
+		r.Growth = judgeGrowth(s.rows)
+	}
+	r.Client, r.FirstFault = s.client.tally.read()
+	if r.FirstFault == "" && r.Server.faults() > 0 {
+		r.FirstFault = end.FirstFault
+	}
+	return r
+}
+
+// verdict is an error if anything was wrong.
+func (r *soakResult) verdict() error {
+	all := r.Client.plus(r.Server)
+	if all.faults() > 0 {
+		return fmt.Errorf("%s; first: %s", all.faultText(), r.FirstFault)
+	}
+	for _, g := range r.Growth {
+		if g.Grew {
+			return errors.New(g.String())
+		}
+	}
+	return nil
+}
+
+func (r *soakResult) text() string {
+	var b strings.Builder
+	all := r.Client.plus(r.Server)
+	e := r.Environment
+	fmt.Fprintf(&b, "engine:    %s %s (%s)\n", e.Engine, e.Version, e.Linkage)
+	fmt.Fprintf(&b, "machine:   %s, %d CPUs, %s, %s\n", e.Machine, e.CPUs, e.Kernel, e.Go)
+	fmt.Fprintf(&b, "soak:      %.1f s, %s, seed %d, %d connections at a time of %d opened, depth %d\n",
+		r.Seconds, r.Role, r.Seed, r.Connections, r.Client.Connections, r.Depth)
+	fmt.Fprintf(&b, "checked:   %d requests and %d answers, %.1f MB; %d were cut off by closing on purpose\n",
+		all.Requests, all.Answers, float64(all.Bytes)/1e6, all.CutOff)
+	fmt.Fprintf(&b, "faults:    %s\n", all.faultText())
+	for _, g := range r.Growth {
+		fmt.Fprintf(&b, "growth:    %v\n", g)
+	}
+	if !r.Judged {
+		fmt.Fprintf(&b, "growth:    not judged: the soak was shorter than %v\n", minJudged)
+	}
+	if r.Interrupted {
+		fmt.Fprintln(&b, "exit signaled")
+	}
+	return b.String()
+}

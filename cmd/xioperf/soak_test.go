@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/accelio/accelio-go/xio"
+)
+
+// soaked parses the JSON output of a soak.
+func (f finished) soaked(t *testing.T) (r soakResult) {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(f.out))
+	d.DisallowUnknownFields()
+	require.NoError(t, d.Decode(&r), "%+v", f)
+	require.False(t, d.More())
+	return r
+}
+
+func clean(t *testing.T, r soakResult) {
+	t.Helper()
+	require.Zero(t, r.Client.faults(), r.FirstFault)
+	require.Zero(t, r.Server.faults(), r.FirstFault)
+	require.Greater(t, r.Client.Answers, uint64(100))
+	require.Greater(t, r.Server.Requests, uint64(100))
+	require.GreaterOrEqual(t, r.Server.Requests, r.Client.Answers, "more was answered than asked")
+	require.Positive(t, r.Server.Answers, "the server sent nothing")
+	require.GreaterOrEqual(t, r.Client.Requests, r.Server.Answers)
+	require.Greater(t, r.Client.Connections, uint64(r.Connections), "none was opened a second time")
+	require.Positive(t, r.Client.Bytes)
+	require.False(t, r.Judged, "two seconds show no growth")
+}
+
+func TestSoak(t *testing.T) {
+	csv := filepath.Join(t.TempDir(), "samples.csv")
+	r := runHere(t, "-soak", "2s", "-local", "-connections", "16", "-json", "-seed", "7", "-csv", csv).ok(t).soaked(t)
+	clean(t, r)
+	require.Positive(t, r.Client.CutOff+r.Server.CutOff, "no connection was closed with messages in flight")
+	require.EqualValues(t, 7, r.Seed)
+	rows, err := readCSV[sampleRow](csv)
+	require.NoError(t, err)
+	require.Greater(t, len(rows), 5)
+	for _, row := range rows {
+		require.Equal(t, "client", row.Process, "both sides are one process")
+		require.Positive(t, row.RSS)
+		require.Positive(t, row.GoMemory)
+		require.Positive(t, row.Pool)
+		require.Positive(t, row.FDs)
+		require.Positive(t, row.Goroutines)
+		require.NotEmpty(t, row.Machine)
+	}
+}
+
+func TestSoakSpawn(t *testing.T) {
+	csv := filepath.Join(t.TempDir(), "samples.csv")
+	_, wait := startProcess(t, strings.Fields("-soak 2s -spawn -connections 8 -contexts 2 -depth 2 -workers 4 -json -csv "+csv)...)
+	r := wait().ok(t).soaked(t)
+	clean(t, r)
+	rows, err := readCSV[sampleRow](csv)
+	require.NoError(t, err)
+	of := map[string]int{}
+	for _, row := range rows {
+		of[row.Process]++
+	}
+	require.Positive(t, of["client"])
+	require.Equal(t, of["client"], of["server"])
+}
+
+func TestSoakText(t *testing.T) {
+	f := runHere(t, strings.Fields("-soak 500ms -local -connections 4")...).ok(t)
+	require.Contains(t, f.out, "faults:    0 lost, 0 duplicated, 0 damaged, 0 reordered, 0 connections broken")
+	require.Contains(t, f.out, "not judged")
+}
+
+// faulty is a server that handles every n-th soak request wrongly.
+type faulty struct {
+	*soakServer
+	every int64
+	wrong func(req *xio.Request)
+	n     atomic.Int64
+}
+
+func (f *faulty) ServeXIO(req *xio.Request) {
+	if l, err := parseLabel(req.Header()); err == nil && l.kind == kindRequest && f.n.Add(1)%f.every == 0 {
+		f.stream(req.Conn()).arrived(&f.tally, l)
+		f.wrong(req)
+		return
+	}
+	f.soakServer.ServeXIO(req)
+}
+
+// answerAs answers with a sound label and data of the test's choice.
+func answerAs(req *xio.Request, stream, seq uint64, change func(data []byte)) {
+	data := append([]byte(nil), req.Data()...)
+	header := labelFor(kindAnswer, stream, seq, data).appendTo(nil)
+	if change != nil {
+		change(data)
+	}
+	if req.Reply(&xio.Message{Header: header, Data: data}) != nil {
+		_ = req.ReplyError(xio.ErrUnsuccessful, "")
+	}
+}
+
+func labelOf(req *xio.Request) label {
+	l, _ := parseLabel(req.Header())
+	return l
+}
+
+// A soak must find what is wrong: each of these servers does one thing wrongly.
+func TestSoakFindsFaults(t *testing.T) {
+	var mu sync.Mutex
+	var held []*xio.Request
+	for _, c := range []struct {
+		name  string
+		wrong func(*xio.Request)
+		count func(counts) uint64
+	}{
+		{"damaged", func(req *xio.Request) {
+			l := labelOf(req)
+			answerAs(req, l.stream, l.seq, func(data []byte) { data[len(data)/2] ^= 1 })
+		}, func(c counts) uint64 { return c.Damaged }},
+		{"cut short", func(req *xio.Request) {
+			l := labelOf(req)
+			l.kind = kindAnswer
+			l.length++
+			_ = req.Reply(&xio.Message{Header: l.appendTo(nil), Data: req.Data()})
+		}, func(c counts) uint64 { return c.Damaged }},
+		{"no label", func(req *xio.Request) {
+			_ = req.Reply(&xio.Message{Data: req.Data()})
+		}, func(c counts) uint64 { return c.Damaged }},
+		{"another connection's", func(req *xio.Request) {
+			l := labelOf(req)
+			answerAs(req, l.stream+1, l.seq, nil)
+		}, func(c counts) uint64 { return c.Damaged }},
+		{"dropped", func(*xio.Request) {}, func(c counts) uint64 { return c.Lost }},
+		{"held back", func(req *xio.Request) {
+			req.Detach()
+			mu.Lock()
+			defer mu.Unlock()
+			held = append(held, req)
+		}, func(c counts) uint64 { return c.Lost }},
+		{"duplicated", func(req *xio.Request) {
+			l := labelOf(req)
+			if l.seq == 0 {
+				answerAs(req, l.stream, l.seq, nil)
+				return
+			}
+			answerAs(req, l.stream, l.seq-1, nil)
+		}, func(c counts) uint64 { return c.Duplicated }},
+		{"ahead", func(req *xio.Request) {
+			l := labelOf(req)
+			answerAs(req, l.stream, l.seq+1, nil)
+		}, func(c counts) uint64 { return c.Reordered + c.Duplicated }},
+		{"far ahead", func(req *xio.Request) {
+			l := labelOf(req)
+			answerAs(req, l.stream, l.seq+1<<40, nil)
+		}, func(c counts) uint64 { return c.Damaged }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := &faulty{soakServer: newSoakServer(true), every: 20, wrong: c.wrong}
+			srv, err := (&xio.ListenConfig{Inline: true, MaxResponse: soakMax, OnDisconnect: f.disconnected}).
+				Listen("tcp://127.0.0.1:0", f)
+			require.NoError(t, err)
+			got := runHere(t, "-soak", "1s", "-connections", "8", "-timeout", "1s", "-json", "-uri", srv.URI())
+			got.oneLine(t, exitFailed, "first: ")
+			r := got.soaked(t)
+			require.Positive(t, c.count(r.Client), "%+v", r.Client)
+			require.NotEmpty(t, r.FirstFault)
+			require.Zero(t, r.Server.faults(), "the requests were in order: %s", r.FirstFault)
+			require.Greater(t, r.Client.Answers, uint64(10))
+			require.NoError(t, srv.Close())
+			mu.Lock()
+			for _, req := range held {
+				_ = req.ReplyError(xio.ErrUnsuccessful, "too late")
+			}
+			held = nil
+			mu.Unlock()
+			f.wait()
+		})
+	}
+}
+
+// The server's side finds wrong requests as well.
+func TestRequestsAreJudged(t *testing.T) {
+	at := func(seqs ...uint64) counts {
+		var y tally
+		in := &incoming{ordered: true}
+		for _, n := range seqs {
+			in.arrived(&y, label{kind: kindRequest, stream: 9, seq: n})
+		}
+		in.finish(&y)
+		c, _ := y.read()
+		return c
+	}
+	require.Equal(t, counts{Requests: 3}, at(0, 1, 2))
+	require.Equal(t, counts{Requests: 3, Lost: 2}, at(0, 2, 4))
+	require.Equal(t, counts{Requests: 2, Duplicated: 1}, at(0, 1, 1))
+	require.Equal(t, counts{Requests: 2, Reordered: 1}, at(0, 2, 1))
+	require.Equal(t, counts{Requests: 1, Damaged: 1}, at(0, 1<<40))
+
+	var y tally
+	in := &incoming{ordered: true}
+	in.arrived(&y, label{stream: 1})
+	in.arrived(&y, label{stream: 2, seq: 1})
+	c, why := y.read()
+	require.Equal(t, counts{Requests: 1, Damaged: 1}, c, "another connection's request")
+	require.Contains(t, why, "does not belong")
+
+	in = &incoming{} // several workers: order means nothing
+	y = tally{}
+	in.arrived(&y, label{seq: 1})
+	in.arrived(&y, label{seq: 0})
+	in.arrived(&y, label{seq: 3})
+	in.finish(&y)
+	c, _ = y.read()
+	require.Equal(t, counts{Requests: 3}, c)
+}
+
+func TestSoakNeedsItsServer(t *testing.T) {
+	srv, err := (&xio.ListenConfig{Inline: true}).Listen("tcp://127.0.0.1:0", xio.HandlerFunc(func(r *xio.Request) {
+		_ = r.Reply(&xio.Message{Data: r.Data()})
+	}))
+	require.NoError(t, err)
+	defer srv.Close()
+	runHere(t, "-soak", "1s", "-uri", srv.URI()).oneLine(t, exitFailed, "the server is no xioperf")
+}
