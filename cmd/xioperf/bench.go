@@ -84,13 +84,32 @@ func (o *options) load(depth int) (load, int) {
 		if n == 0 {
 			n = depth * o.connections
 		}
-		return callLoad(spread(n, o.connections)), n
+		call := callRequest
+		if o.oneWay {
+			call = callOneWay
+		}
+		return callLoad(spread(n, o.connections), call), n
 	case n == 0 && o.rate == 0:
-		return completionLoad(depth, newRequestSender), 0
+		return o.untilDelivered(completionLoad(depth, o.sender())), 0
 	case n == 0:
 		n = o.connections
 	}
-	return sendLoad(depth, spread(n, o.connections), newRequestSender), n
+	return o.untilDelivered(sendLoad(depth, spread(n, o.connections), o.sender())), n
+}
+
+func (o *options) sender() senderFor {
+	if o.oneWay {
+		return newOneWaySender
+	}
+	return newRequestSender
+}
+
+// untilDelivered makes a load of one-way messages end when all have arrived.
+func (o *options) untilDelivered(l load) load {
+	if !o.oneWay {
+		return l
+	}
+	return flushed(l)
 }
 
 // phase runs a load once, for n messages or a duration, whichever ends first; 0

@@ -29,7 +29,11 @@ func sound(t *testing.T, r *result) {
 	require.Positive(t, r.Seconds)
 	require.InEpsilon(t, float64(r.Messages)/r.Seconds, r.Rate, 1e-9)
 	require.InDelta(t, r.Rate*float64(r.Size)/1e6, r.MBOut, 1e-6+r.MBOut*1e-9)
-	require.InDelta(t, r.MBOut, r.MBIn, 1e-6+r.MBOut*1e-9, "a server that echoes")
+	if r.Kind == "request" {
+		require.InDelta(t, r.MBOut, r.MBIn, 1e-6+r.MBOut*1e-9, "a server that echoes")
+	} else {
+		require.Zero(t, r.MBIn)
+	}
 	l := r.Latency
 	require.Positive(t, l.P50)
 	for _, pair := range [][2]float64{{l.P50, l.P90}, {l.P90, l.P99}, {l.P99, l.P999}, {l.P999, l.P9999}, {l.P9999, l.Max}} {
@@ -60,6 +64,13 @@ func TestModes(t *testing.T) {
 		"-size 32,64k -api call -depth 4",
 		"-size 32 -api call -depth 4 -goroutines 10 -connections 3",
 		"-size 64k -api call -buffers -workers 2",
+		"-size 0,32,64k -oneway -depth 1,16",
+		"-size 32,64k -oneway -receipt -buffers -connections 2",
+		"-size 32 -oneway -goroutines 3 -workers 2",
+		"-size 32,16k -oneway -api call -depth 4",
+		"-size 32 -oneway -rate 20000",
+		"-size 32,64k -portals 2 -connections 3",
+		"-size 32 -connections 3 -one-session -portals 2 -api call",
 		"-size 32 -rate 20000",
 		"-size 64k -rate 5000 -goroutines 4 -connections 2",
 		"-size 32 -rate 20000 -api call -depth 8",
@@ -82,6 +93,9 @@ func TestModes(t *testing.T) {
 					require.Equal(t, o.connections, r.Connections)
 					require.Equal(t, o.contexts, r.Contexts)
 					require.Equal(t, o.api, r.API)
+					require.Equal(t, o.kind(), r.Kind)
+					require.Equal(t, o.portals, r.Portals)
+					require.Equal(t, map[bool]int{true: 1, false: o.connections}[o.oneSession], r.Sessions)
 					require.Equal(t, "local", r.Role)
 					require.Equal(t, o.rate, r.TargetRate)
 					require.Equal(t, o.rate > 0, r.Lag.Max > 0)
@@ -180,8 +194,23 @@ func TestServer(t *testing.T) {
 	require.Equal(t, "unknown", r[0].Server)
 	s := end()
 	require.EqualValues(t, 300, s.Requests)
-	require.EqualValues(t, 30_000, s.Bytes)
-	require.EqualValues(t, 2, s.Clients)
+	require.EqualValues(t, 30_000, s.BytesIn)
+	require.EqualValues(t, 30_000, s.BytesOut)
+}
+
+// One-way messages are measured until they are there.
+func TestOneWaysArrive(t *testing.T) {
+	for _, api := range []string{"call", "send"} {
+		t.Run(api, func(t *testing.T) {
+			uri, end := serve(t)
+			r := runHere(t, strings.Fields("-oneway -json -n 500 -warmup 0s -size 100 -connections 3 -one-session -api "+api+" -uri "+uri)...).ok(t).results(t)
+			sound(t, r[0])
+			s := end()
+			require.EqualValues(t, 500, s.OneWays)
+			require.EqualValues(t, 50_000, s.BytesIn)
+			require.Zero(t, s.BytesOut)
+		})
+	}
 }
 
 // The end of standard input ends a server that is asked to look.

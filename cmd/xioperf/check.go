@@ -21,7 +21,7 @@ const (
 	maxInFlight = 512 << 20
 	// maxCopied bounds that part of it that the library copies, in bytes: the
 	// size of its pool.
-	maxCopied = 256 << 20
+	maxCopied = 64 << 20
 )
 
 // check says what is wrong with the options together.
@@ -53,7 +53,7 @@ func (o *options) checkServer() error {
 	if err := o.checkAddress(0); err != nil {
 		return err
 	}
-	return o.checkWorkers()
+	return o.checkServing()
 }
 
 func (o *options) checkAddress(minPort int) error {
@@ -74,9 +74,13 @@ func (o *options) checkAddress(minPort int) error {
 	return nil
 }
 
-func (o *options) checkWorkers() error {
-	if o.workers < 0 || o.workers > 4096 {
+// checkServing checks what the server's side has options for.
+func (o *options) checkServing() error {
+	switch {
+	case o.workers < 0 || o.workers > 4096:
 		return usagef("-workers %d is not within 0 to 4096", o.workers)
+	case o.portals < 0 || o.portals > 64:
+		return usagef("-portals %d is not within 0 to 64", o.portals)
 	}
 	return nil
 }
@@ -92,8 +96,12 @@ func (o *options) checkClient() error {
 				return usagef("-%s is not for -local and -spawn, which pick an address", name)
 			}
 		}
-	} else if o.set["workers"] {
-		return usagef("-workers is the server's: give it to -server, -local or -spawn")
+	} else {
+		for _, name := range []string{"workers", "portals"} {
+			if o.set[name] {
+				return usagef("-%s is the server's: give it to -server, -local or -spawn", name)
+			}
+		}
 	}
 	if err := o.checkAddress(1); err != nil {
 		return err
@@ -111,7 +119,7 @@ func (o *options) checkClient() error {
 			return usagef("-depth %d is not within 1 to %d", depth, maxDepth)
 		}
 	}
-	return o.checkWorkers()
+	return o.checkServing()
 }
 
 func (o *options) checkSoak() error {
@@ -151,6 +159,10 @@ func (o *options) checkBench() error {
 		return usagef("-goroutines %d leaves connections without a sender", o.goroutines)
 	case o.api != apiCall && o.api != apiSend:
 		return usagef("-api is call or send, not %q", o.api)
+	case o.receipt && !o.oneWay:
+		return usagef("-receipt is for -oneway")
+	case o.oneSession && o.contexts != o.connections:
+		return usagef("-one-session needs a context for each connection")
 	case o.warmup < 0:
 		return usagef("-warmup %v is negative", o.warmup)
 	case o.duration < 0:

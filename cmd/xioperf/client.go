@@ -61,13 +61,21 @@ func (o *options) connect(ctx context.Context, uri string, size, depth int) (*cl
 	}
 	for i := range o.connections {
 		d.Context = c.contexts[i%len(c.contexts)]
-		conn, err := d.Dial(ctx, uri)
+		conn, err := c.dial(ctx, &d, o.oneSession)
 		if err != nil {
 			return nil, errors.Join(err, c.close())
 		}
 		c.conns = append(c.conns, conn)
 	}
 	return c, nil
+}
+
+// dial makes the next connection, in a session of its own or with the others.
+func (c *client) dial(ctx context.Context, d *xio.Dialer, oneSession bool) (*xio.Connection, error) {
+	if oneSession && len(c.conns) > 0 {
+		return c.conns[0].Session().Connect(ctx, d)
+	}
+	return d.Dial(ctx, c.uri)
 }
 
 func (c *client) makeMessages(o *options, size int) error {
@@ -80,7 +88,7 @@ func (c *client) makeMessages(o *options, size int) error {
 		c.pool = p
 	}
 	for range o.connections {
-		m := &xio.Message{Header: header}
+		m := &xio.Message{Header: header, Receipt: o.receipt}
 		if c.pool == nil {
 			m.Data = make([]byte, size)
 		} else {

@@ -2,36 +2,57 @@
 
 package main
 
-import "sync"
+import (
+	"context"
+	"sync"
 
-// callLoad sends with the blocking Call, from a number of goroutines on each
+	"github.com/accelio/accelio-go/xio"
+)
+
+// call sends one message and returns when it has ended, with the data of its
+// answer in bytes.
+type call func(ctx context.Context, conn *xio.Connection, msg *xio.Message) (bytesIn int, err error)
+
+func callRequest(ctx context.Context, conn *xio.Connection, msg *xio.Message) (int, error) {
+	rsp, err := conn.Call(ctx, msg)
+	if err != nil {
+		return 0, err
+	}
+	n := rsp.Len()
+	rsp.Release()
+	return n, nil
+}
+
+func callOneWay(ctx context.Context, conn *xio.Connection, msg *xio.Message) (int, error) {
+	return 0, conn.Deliver(ctx, msg)
+}
+
+// callLoad sends with a blocking call, from a number of goroutines on each
 // connection.
-func callLoad(goroutines []int) load {
+func callLoad(goroutines []int, do call) load {
 	return func(p *phase, c *client) {
 		var wg sync.WaitGroup
 		for i := range c.conns {
 			for range goroutines[i] {
-				wg.Go(func() { callUntilEnd(p, c, i) })
+				wg.Go(func() { callUntilEnd(p, c, i, do) })
 			}
 		}
 		wg.Wait()
 	}
 }
 
-func callUntilEnd(p *phase, c *client, i int) {
+func callUntilEnd(p *phase, c *client, i int, do call) {
 	conn, msg, rec := c.conns[i], c.messages[i], p.recs[i]
 	for {
 		from, ok := p.plan.next()
 		if !ok {
 			return
 		}
-		rsp, err := conn.Call(p.ctx, msg)
+		n, err := do(p.ctx, conn, msg)
 		if err != nil {
 			p.fail(why(conn, err))
 			return
 		}
-		n := rsp.Len()
-		rsp.Release()
 		rec.record(p.now()-from, n)
 	}
 }

@@ -52,9 +52,11 @@ type options struct {
 	connections, contexts, goroutines int
 	header                            int
 	api                               string
+	oneWay, receipt                   bool
 	buffers                           bool
+	oneSession                        bool
 	single, noKeepalive               bool
-	workers                           int
+	workers, portals                  int
 	untilEOF                          bool
 
 	warmup, duration, timeout time.Duration
@@ -108,6 +110,7 @@ func (o *options) flagSet() (fs *flag.FlagSet, usedIn map[string]mode) {
 	fs.BoolVar(&o.single, in(anyRun, "single"), false, "one TCP socket per connection in place of two")
 	fs.BoolVar(&o.noKeepalive, in(anyRun, "no-keepalive"), false, "do not probe idle connections")
 	fs.IntVar(&o.workers, in(anyRun, "workers"), 0, "goroutines that answer in the server, up to 4096; 0: answer on the driver")
+	fs.IntVar(&o.portals, in(anyRun, "portals"), 0, "event loops that serve the server's connections, up to 64; 0: the one that listens")
 	fs.BoolVar(&o.untilEOF, in(modeServer, "until-eof"), false, "end when standard input ends: for programs that start a server")
 
 	o.sizes = intList{list: []int{32, 4 << 10, 64 << 10, 1 << 20}, parse: parseSize, text: sizeText}
@@ -116,11 +119,15 @@ func (o *options) flagSet() (fs *flag.FlagSet, usedIn map[string]mode) {
 	fs.Var(&o.depths, in(client, "depth"), "messages in flight per connection, a list like 1,16,64; one `number` with -soak")
 	fs.IntVar(&o.connections, in(client, "connections"), 1, "connections at a time")
 	fs.IntVar(&o.contexts, in(client, "contexts"), 0, "event loops the connections share; 0: one each")
+	fs.BoolVar(&o.oneSession, in(modeBench, "one-session"), false, "all connections in one session, in place of one each; they need a context each")
 	fs.IntVar(&o.goroutines, in(modeBench, "goroutines"), 0,
 		"goroutines that send, over all connections; 0: with -api call one per message in flight, "+
 			"with -api send none (a completion sends the next), or one per connection with -rate")
 	fs.IntVar(&o.header, in(modeBench, "header"), 0, "`bytes` of application header in a message")
 	fs.StringVar(&o.api, in(modeBench, "api"), apiSend, "what to send with, as `name`: call (blocks) or send (with completion)")
+	fs.BoolVar(&o.oneWay, in(modeBench, "oneway"), false,
+		"one-way messages in place of requests; latency is until a message is handed to the network, the rate that of delivery")
+	fs.BoolVar(&o.receipt, in(modeBench, "receipt"), false, "-oneway with delivery receipts, which latency is until; always so with -api call")
 	fs.BoolVar(&o.buffers, in(modeBench, "buffers"), false, "send from pool buffers in place; otherwise data is copied")
 
 	fs.DurationVar(&o.warmup, in(modeBench, "warmup"), time.Second, "`time` before each measurement")

@@ -68,23 +68,27 @@ func (out *output) close() error {
 func printHead(w io.Writer, r *result) error {
 	_, err := fmt.Fprintf(w, `engine:    %s %s (%s)
 machine:   %s, %d CPUs, %s, %s
-options:   %s, %s, %d socket(s) each, %d connection(s) on %d context(s), %s server
+options:   %s, %s, %d socket(s) each, %d connection(s) of %d session(s) on %d context(s), %s server
            %s by %s from %d goroutine(s), data %s, header %d bytes%s
 %10s %5s %11s %9s %9s %9s %9s %9s %9s %9s %9s %7s
 `,
 		r.Engine, r.Version, r.Linkage,
 		r.Machine, r.CPUs, r.Kernel, r.Go,
-		r.Role, r.Transport, r.Streams, r.Connections, r.Contexts, serverText(r),
+		r.Role, r.Transport, r.Streams, r.Connections, r.Sessions, r.Contexts, serverText(r),
 		r.Kind, r.API, r.Goroutines, r.Buffers, r.Header, rateText(r),
 		"bytes", "depth", "messages/s", "MB/s out", "MB/s in", "mean us", "p50", "p90", "p99", "p99.9", "max", "CPU us")
 	return err
 }
 
 func serverText(r *result) string {
+	text := r.Server
 	if r.Server == "workers" {
-		return fmt.Sprintf("%d-worker", r.Workers)
+		text = fmt.Sprintf("%d-worker", r.Workers)
 	}
-	return r.Server
+	if r.Portals > 0 {
+		text += fmt.Sprintf(", %d-portal", r.Portals)
+	}
+	return text
 }
 
 func rateText(r *result) string {

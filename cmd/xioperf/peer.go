@@ -44,7 +44,7 @@ func (o *options) spawnServer() (*peer, error) {
 		return nil, err
 	}
 	cmd := exec.Command(exe, "-server", "-until-eof", "-json", "-uri", o.uri,
-		"-workers", strconv.Itoa(o.workers),
+		"-workers", strconv.Itoa(o.workers), "-portals", strconv.Itoa(o.portals),
 		"-single="+strconv.FormatBool(o.single),
 		"-no-keepalive="+strconv.FormatBool(o.noKeepalive))
 	// Ctrl-C at the terminal is for the client, which needs its server until

@@ -19,12 +19,14 @@ type result struct {
 	Transport   string  `json:"transport" csv:"transport"` // tcp or rdma
 	Streams     int     `json:"streams" csv:"streams"`     // sockets per connection
 	Keepalive   bool    `json:"keepalive" csv:"keepalive"`
-	Kind        string  `json:"kind" csv:"kind"` // request
+	Kind        string  `json:"kind" csv:"kind"` // request, one-way or one-way with receipt
 	API         string  `json:"api" csv:"api"`   // call or send
 	Buffers     string  `json:"buffers" csv:"buffers"`
 	Server      string  `json:"server" csv:"server"` // inline or workers, if it is ours
 	Workers     int     `json:"workers" csv:"workers"`
+	Portals     int     `json:"portals" csv:"portals"`
 	Connections int     `json:"connections" csv:"connections"`
+	Sessions    int     `json:"sessions" csv:"sessions"`
 	Contexts    int     `json:"contexts" csv:"contexts"`
 	Goroutines  int     `json:"goroutines" csv:"goroutines"` // that send; 0: completions do
 	Header      int     `json:"header_size" csv:"header_size"`
@@ -54,12 +56,14 @@ func (o *options) fixed() result {
 		Transport:   o.transport,
 		Streams:     2,
 		Keepalive:   !o.noKeepalive,
-		Kind:        "request",
+		Kind:        o.kind(),
 		API:         o.api,
 		Buffers:     "copied",
 		Server:      "unknown",
 		Workers:     o.workers,
+		Portals:     o.portals,
 		Connections: o.connections,
+		Sessions:    o.connections,
 		Contexts:    o.contexts,
 		Header:      o.header,
 		TargetRate:  o.rate,
@@ -67,6 +71,9 @@ func (o *options) fixed() result {
 	}
 	if o.single {
 		r.Streams = 1
+	}
+	if o.oneSession {
+		r.Sessions = 1
 	}
 	if o.buffers {
 		r.Buffers = "pool"
@@ -78,6 +85,17 @@ func (o *options) fixed() result {
 		}
 	}
 	return r
+}
+
+// kind is what is sent.
+func (o *options) kind() string {
+	switch {
+	case o.oneWay && (o.receipt || o.api == apiCall):
+		return "one-way with receipt"
+	case o.oneWay:
+		return "one-way"
+	}
+	return "request"
 }
 
 // measured is what a phase ended with.

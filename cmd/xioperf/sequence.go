@@ -27,12 +27,7 @@ func (s *sequence) arrive(n uint64) arrival {
 		if n-s.next > maxGap {
 			return arrivedTooFar
 		}
-		for ; s.next < n; s.next++ {
-			if s.missing == nil {
-				s.missing = map[uint64]struct{}{}
-			}
-			s.missing[s.next] = struct{}{}
-		}
+		s.expect(n)
 		s.next++
 		return arrivedFirst
 	}
@@ -41,6 +36,16 @@ func (s *sequence) arrive(n uint64) arrival {
 		return arrivedLate
 	}
 	return arrivedAgain
+}
+
+// expect says that all below n should have arrived.
+func (s *sequence) expect(n uint64) {
+	for ; s.next < n; s.next++ {
+		if s.missing == nil {
+			s.missing = map[uint64]struct{}{}
+		}
+		s.missing[s.next] = struct{}{}
+	}
 }
 
 // lost is how many of the first sent numbers have not arrived.

@@ -36,6 +36,7 @@ var properties = []struct {
 	{"api", func(r *result) string { return r.API }},
 	{"data", func(r *result) string { return r.Buffers }},
 	{"connections", func(r *result) string { return strconv.Itoa(r.Connections) }},
+	{"sessions", func(r *result) string { return strconv.Itoa(r.Sessions) }},
 	{"contexts", func(r *result) string { return strconv.Itoa(r.Contexts) }},
 	{"goroutines", senders},
 	{"server", serverText},

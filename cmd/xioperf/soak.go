@@ -206,8 +206,8 @@ func (r *soakResult) text() string {
 	fmt.Fprintf(&b, "machine:   %s, %d CPUs, %s, %s\n", e.Machine, e.CPUs, e.Kernel, e.Go)
 	fmt.Fprintf(&b, "soak:      %.1f s, %s, seed %d, %d connections at a time of %d opened, depth %d\n",
 		r.Seconds, r.Role, r.Seed, r.Connections, r.Client.Connections, r.Depth)
-	fmt.Fprintf(&b, "checked:   %d requests and %d answers, %.1f MB; %d were cut off by closing on purpose\n",
-		all.Requests, all.Answers, float64(all.Bytes)/1e6, all.CutOff)
+	fmt.Fprintf(&b, "checked:   %d requests, %d answers and %d one-way messages, %.1f MB; %d were cut off by closing on purpose\n",
+		all.Requests, all.Answers, all.OneWays, float64(all.Bytes)/1e6, all.CutOff)
 	fmt.Fprintf(&b, "faults:    %s\n", all.faultText())
 	for _, g := range r.Growth {
 		fmt.Fprintf(&b, "growth:    %v\n", g)

@@ -69,6 +69,7 @@ func (c *soakClient) connection(ctx context.Context, i int, rng *rand.Rand, life
 		MaxResponse: soakMax,
 		Inline:      true,
 		Handler:     xio.HandlerFunc(func(req *xio.Request) { c.tally.answer(req, in) }),
+		OnMsg:       func(m *xio.OneWay) { c.tally.takeOneWay(m, in) },
 	}
 	if len(c.contexts) > 0 {
 		d.Context = c.contexts[i%len(c.contexts)]
@@ -84,7 +85,7 @@ func (c *soakClient) connection(ctx context.Context, i int, rng *rand.Rand, life
 	lifetime, cancel := context.WithTimeout(ctx, life)
 	out.sendUntil(lifetime.Done(), func() {})
 	cancel()
-	if rng.IntN(4) > 0 && !out.drain(c.o.timeout) {
+	if rng.IntN(4) > 0 && !out.endInOrder(c.o.timeout) {
 		c.tally.fault(counts{}, "no answer from %s within %v", c.uri, c.o.timeout)
 		out.finish() // what the close cuts off now is lost
 	}

@@ -10,35 +10,44 @@ import (
 	"github.com/accelio/accelio-go/xio"
 )
 
-// incoming is the requests that one connection brings.
+// incoming is the requests and one-way messages that one connection brings.
 type incoming struct {
 	ordered bool // handlers run one at a time, so the order is seen
 
-	mu     sync.Mutex
-	seen   sequence
-	stream uint64
+	mu       sync.Mutex
+	known    bool // the stream is
+	stream   uint64
+	requests sequence
+	oneWays  sequence
 }
 
-// arrived judges a sound request.
+// arrived judges a sound message.
 func (in *incoming) arrived(t *tally, l label) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.seen.next == 0 {
-		in.stream = l.stream
+	if !in.known {
+		in.known, in.stream = true, l.stream
+	}
+	good := counts{Requests: 1, Bytes: uint64(l.length)}
+	seen := &in.requests
+	if l.kind == kindOneWay {
+		good = counts{OneWays: 1, Bytes: uint64(l.length)}
+		seen = &in.oneWays
 	}
 	how := arrivedTooFar
-	if in.stream == l.stream {
-		how = in.seen.arrive(l.seq)
+	if in.stream == l.stream && uint64(l.earlier) <= in.oneWays.next+maxGap {
+		in.oneWays.expect(uint64(l.earlier))
+		how = seen.arrive(l.seq)
 	}
 	switch {
 	case how == arrivedTooFar:
-		t.fault(counts{Damaged: 1}, "request %d of stream %x does not belong on its connection", l.seq, l.stream)
+		t.fault(counts{Damaged: 1}, "%v does not belong on its connection", l)
 	case how == arrivedAgain:
-		t.fault(counts{Duplicated: 1}, "request %d of stream %x came again", l.seq, l.stream)
+		t.fault(counts{Duplicated: 1}, "%v came again", l)
 	case how == arrivedLate && in.ordered:
-		t.fault(counts{Reordered: 1}, "request %d of stream %x came after a later one", l.seq, l.stream)
+		t.fault(counts{Reordered: 1}, "%v came after a later one", l)
 	default:
-		t.add(counts{Requests: 1, Bytes: uint64(l.length)})
+		t.add(good)
 	}
 }
 
@@ -47,9 +56,19 @@ func (in *incoming) arrived(t *tally, l label) {
 func (in *incoming) finish(t *tally) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if n := in.seen.lost(0); n > 0 && in.ordered {
-		t.fault(counts{Lost: n}, "%d requests of stream %x never came, but later ones did", n, in.stream)
+	if n := in.requests.lost(0) + in.oneWays.lost(0); n > 0 && in.ordered {
+		t.fault(counts{Lost: n}, "%d messages of stream %x never came, but later ones did", n, in.stream)
 	}
+}
+
+// takeOneWay checks a one-way message.
+func (t *tally) takeOneWay(m *xio.OneWay, in *incoming) {
+	l, err := parseLabel(m.Header())
+	if err != nil || l.kind != kindOneWay || !l.describes(m.Data()) {
+		t.fault(counts{Damaged: 1}, "a one-way message of %d bytes came damaged", m.Len())
+		return
+	}
+	in.arrived(t, l)
 }
 
 // answer checks a request and answers it: with its own data, or with other data

@@ -13,15 +13,16 @@ import (
 	"github.com/accelio/accelio-go/xio"
 )
 
-// outgoing is the requests that one side sends on one connection. One goroutine
-// sends; completions come from the driver.
+// outgoing is the requests and one-way messages that one side sends on one
+// connection. One goroutine sends; completions come from the driver.
 type outgoing struct {
 	t       *tally
 	conn    *xio.Connection
 	stream  uint64
 	ordered bool // the peer answers in the order of requests
 	rng     *rand.Rand
-	sent    uint64
+	sent    uint64 // requests
+	oneWays uint64
 	free    chan *soakSlot
 	depth   int
 
@@ -32,11 +33,13 @@ type outgoing struct {
 	over    bool // counted; what still comes is too late
 }
 
-// soakSlot is the place of one request in flight.
+// soakSlot is the place of one message in flight.
 type soakSlot struct {
 	seq    uint64
+	oneWay bool
 	header [soakHeader]byte
 	done   func(*xio.Response, error)
+	gone   func(error) // of a one-way message
 }
 
 func newOutgoing(t *tally, conn *xio.Connection, depth int, ordered bool, rng *rand.Rand) *outgoing {
@@ -56,6 +59,7 @@ func newOutgoing(t *tally, conn *xio.Connection, depth int, ordered bool, rng *r
 			o.ended(s, rsp, err)
 			o.free <- s
 		}
+		s.gone = func(err error) { s.done(nil, err) }
 		o.free <- s
 	}
 	return o
@@ -70,19 +74,26 @@ func (o *outgoing) sendUntil(end <-chan struct{}, pause func()) {
 		case <-o.conn.Done():
 			return
 		case s := <-o.free:
-			o.send(s)
+			o.send(s, o.rng.IntN(4) == 0)
 		}
 		pause()
 	}
 }
 
-// send sends one request, from a pool buffer or as data to copy.
-func (o *outgoing) send(s *soakSlot) {
-	s.seq = o.sent
-	o.sent++
+// send sends one message, from a pool buffer or as data to copy.
+func (o *outgoing) send(s *soakSlot, oneWay bool) {
 	data := cutData(o.rng)
-	l := labelFor(kindRequest, o.stream, s.seq, data)
-	m := xio.Message{Header: l.appendTo(s.header[:0]), MaxResponse: soakMax}
+	var l label
+	if s.oneWay = oneWay; oneWay {
+		l = labelFor(kindOneWay, o.stream, o.oneWays, data)
+		o.oneWays++
+	} else {
+		l = labelFor(kindRequest, o.stream, o.sent, data)
+		l.earlier = uint32(o.oneWays)
+		o.sent++
+	}
+	s.seq = l.seq
+	m := xio.Message{Header: l.appendTo(s.header[:0]), MaxResponse: soakMax, Receipt: oneWay && o.rng.IntN(2) == 0}
 	ctx := untilDone{o.conn.Done()}
 	var err error
 	if o.rng.IntN(2) == 0 {
@@ -95,7 +106,11 @@ func (o *outgoing) send(s *soakSlot) {
 			m.Buffers = []*pool.Buffer{buf}
 		}
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case oneWay:
+		err = o.conn.SendMsg(ctx, &m, s.gone)
+	default:
 		err = o.conn.Send(ctx, &m, s.done)
 	}
 	if err != nil {
@@ -104,7 +119,7 @@ func (o *outgoing) send(s *soakSlot) {
 	}
 }
 
-// ended judges what came of a request.
+// ended judges what came of a message.
 func (o *outgoing) ended(s *soakSlot, rsp *xio.Response, err error) {
 	if rsp != nil {
 		defer rsp.Release()
@@ -113,12 +128,25 @@ func (o *outgoing) ended(s *soakSlot, rsp *xio.Response, err error) {
 	defer o.mu.Unlock()
 	switch {
 	case o.over:
+	case s.oneWay:
+		o.oneWayEnded(s, err)
 	case err == nil:
 		o.judge(s, rsp)
 	case isCut(err):
 		o.cutOff[s.seq] = struct{}{}
 	default:
 		o.t.fault(counts{}, "request %d of stream %x: %v", s.seq, o.stream, err) // counted as lost in the end
+	}
+}
+
+// oneWayEnded judges what came of a one-way message. The mutex is held.
+func (o *outgoing) oneWayEnded(s *soakSlot, err error) {
+	switch {
+	case err == nil: // the peer sees what is missing
+	case isCut(err):
+		o.t.add(counts{CutOff: 1})
+	default:
+		o.t.fault(counts{Lost: 1}, "one-way message %d of stream %x: %v", s.seq, o.stream, err)
 	}
 }
 
@@ -140,6 +168,21 @@ func (o *outgoing) judge(s *soakSlot, rsp *xio.Response) {
 	default:
 		o.t.add(counts{Answers: 1, Bytes: uint64(l.length)})
 	}
+}
+
+// endInOrder sends a last request, by which the peer sees that no one-way
+// message is missing, and waits until nothing is in flight. It returns false
+// after a time.
+func (o *outgoing) endInOrder(patience time.Duration) bool {
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	select {
+	case s := <-o.free:
+		o.send(s, false)
+	case <-limit.C:
+		return false
+	}
+	return o.drain(patience)
 }
 
 // drain waits until nothing is in flight. It returns false after a time.

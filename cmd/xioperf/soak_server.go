@@ -69,6 +69,9 @@ func (s *soakServer) ServeXIO(req *xio.Request) {
 	s.tally.answer(req, s.stream(req.Conn()))
 }
 
+// takeOneWay is the server's OnMsg.
+func (s *soakServer) takeOneWay(m *xio.OneWay) { s.tally.takeOneWay(m, s.stream(m.Conn())) }
+
 func (s *soakServer) sendReport(req *xio.Request) {
 	data, err := json.Marshal(s.report())
 	if err == nil {

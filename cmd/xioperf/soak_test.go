@@ -35,6 +35,8 @@ func clean(t *testing.T, r soakResult) {
 	require.Positive(t, r.Server.Answers, "the server sent nothing")
 	require.GreaterOrEqual(t, r.Client.Requests, r.Server.Answers)
 	require.Greater(t, r.Client.Connections, uint64(r.Connections), "none was opened a second time")
+	require.Positive(t, r.Client.OneWays)
+	require.Positive(t, r.Server.OneWays)
 	require.Positive(t, r.Client.Bytes)
 	require.False(t, r.Judged, "two seconds show no growth")
 }
@@ -166,7 +168,7 @@ func TestSoakFindsFaults(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := &faulty{soakServer: newSoakServer(true), every: 20, wrong: c.wrong}
-			srv, err := (&xio.ListenConfig{Inline: true, MaxResponse: soakMax, OnDisconnect: f.disconnected}).
+			srv, err := (&xio.ListenConfig{Inline: true, MaxResponse: soakMax, OnMsg: f.takeOneWay, OnDisconnect: f.disconnected}).
 				Listen("tcp://127.0.0.1:0", f)
 			require.NoError(t, err)
 			got := runHere(t, "-soak", "1s", "-connections", "8", "-timeout", "1s", "-json", "-uri", srv.URI())
@@ -205,6 +207,28 @@ func TestRequestsAreJudged(t *testing.T) {
 	require.Equal(t, counts{Requests: 2, Duplicated: 1}, at(0, 1, 1))
 	require.Equal(t, counts{Requests: 2, Reordered: 1}, at(0, 2, 1))
 	require.Equal(t, counts{Requests: 1, Damaged: 1}, at(0, 1<<40))
+
+	// One-way messages have numbers of their own, and the requests tell how
+	// many there should have been.
+	mixed := func(labels ...label) counts {
+		var y tally
+		in := &incoming{ordered: true}
+		for _, l := range labels {
+			in.arrived(&y, l)
+		}
+		in.finish(&y)
+		c, _ := y.read()
+		return c
+	}
+	request := func(seq uint64, earlier uint32) label {
+		return label{kind: kindRequest, seq: seq, earlier: earlier}
+	}
+	oneWay := func(seq uint64) label { return label{kind: kindOneWay, seq: seq} }
+	require.Equal(t, counts{Requests: 2, OneWays: 2}, mixed(oneWay(0), request(0, 1), oneWay(1), request(1, 2)))
+	require.Equal(t, counts{Requests: 1, OneWays: 1, Lost: 1}, mixed(oneWay(0), request(0, 2)))
+	require.Equal(t, counts{Requests: 1, OneWays: 1, Reordered: 1}, mixed(oneWay(0), request(0, 2), oneWay(1)))
+	require.Equal(t, counts{OneWays: 1, Duplicated: 1}, mixed(oneWay(0), oneWay(0)))
+	require.Equal(t, counts{Damaged: 1}, mixed(request(0, 1<<30)))
 
 	var y tally
 	in := &incoming{ordered: true}

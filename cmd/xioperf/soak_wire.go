@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"math/bits"
 	"math/rand/v2"
@@ -14,7 +15,7 @@ import (
 // What soak messages carry in their header, and what they are.
 const (
 	soakMagic  = "xioSOAK1"
-	soakHeader = 48      // bytes
+	soakHeader = 44      // bytes
 	soakMax    = 1 << 20 // bytes of data in a message at most
 )
 
@@ -24,6 +25,7 @@ type kind uint8
 const (
 	kindRequest kind = iota + 1
 	kindAnswer
+	kindOneWay
 	kindReport // a request for the server's counts, and its answer
 )
 
@@ -31,9 +33,11 @@ const (
 type label struct {
 	kind   kind
 	stream uint64 // one side's messages on one connection
-	seq    uint64 // number in the stream, from 0
+	seq    uint64 // number among those of its kind in the stream, from 0
 	length uint32 // of the data
 	crc    uint32 // CRC32C of the data
+	// earlier is, in a request, how many one-way messages were sent before it.
+	earlier uint32
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -44,20 +48,20 @@ var errDamaged = errors.New("the message is damaged")
 
 // labelFor describes data.
 func labelFor(k kind, stream, seq uint64, data []byte) label {
-	return label{k, stream, seq, uint32(len(data)), checksum(data)}
+	return label{kind: k, stream: stream, seq: seq, length: uint32(len(data)), crc: checksum(data)}
 }
 
 // appendTo writes the label with a checksum of its own.
 func (l label) appendTo(b []byte) []byte {
 	start := len(b)
 	b = append(b, soakMagic...)
-	b = append(b, byte(l.kind), 0, 0, 0, 0, 0, 0, 0)
+	b = append(b, byte(l.kind), 0, 0, 0)
+	b = binary.BigEndian.AppendUint32(b, l.earlier)
 	b = binary.BigEndian.AppendUint64(b, l.stream)
 	b = binary.BigEndian.AppendUint64(b, l.seq)
 	b = binary.BigEndian.AppendUint32(b, l.length)
 	b = binary.BigEndian.AppendUint32(b, l.crc)
-	b = binary.BigEndian.AppendUint32(b, checksum(b[start:]))
-	return append(b, 0, 0, 0, 0)
+	return binary.BigEndian.AppendUint32(b, checksum(b[start:]))
 }
 
 // isSoak says whether a header is, or was, a label.
@@ -71,11 +75,12 @@ func parseLabel(h []byte) (label, error) {
 		return label{}, errDamaged
 	}
 	return label{
-		kind:   kind(h[8]),
-		stream: binary.BigEndian.Uint64(h[16:]),
-		seq:    binary.BigEndian.Uint64(h[24:]),
-		length: binary.BigEndian.Uint32(h[32:]),
-		crc:    binary.BigEndian.Uint32(h[36:]),
+		kind:    kind(h[8]),
+		earlier: binary.BigEndian.Uint32(h[12:]),
+		stream:  binary.BigEndian.Uint64(h[16:]),
+		seq:     binary.BigEndian.Uint64(h[24:]),
+		length:  binary.BigEndian.Uint32(h[32:]),
+		crc:     binary.BigEndian.Uint32(h[36:]),
 	}, nil
 }
 
@@ -103,4 +108,15 @@ func cutData(rng *rand.Rand) []byte {
 	n := most/2 + 1 + rng.IntN(most-most/2)
 	at := rng.IntN(len(all) - n + 1)
 	return all[at : at+n]
+}
+
+func (l label) String() string {
+	what := "request"
+	switch l.kind {
+	case kindAnswer:
+		what = "answer"
+	case kindOneWay:
+		what = "one-way message"
+	}
+	return fmt.Sprintf("%s %d of stream %x", what, l.seq, l.stream)
 }

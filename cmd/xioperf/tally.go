@@ -12,7 +12,8 @@ type counts struct {
 	Connections uint64 `json:"connections"` // opened
 	Requests    uint64 `json:"requests"`    // that arrived, sound
 	Answers     uint64 `json:"answers"`     // that arrived, sound
-	Bytes       uint64 `json:"bytes"`       // of data in both
+	OneWays     uint64 `json:"one_ways"`    // that arrived, sound
+	Bytes       uint64 `json:"bytes"`       // of data in all of them
 	CutOff      uint64 `json:"cut_off"`     // in flight when their connection was closed on purpose
 
 	Lost       uint64 `json:"lost"`
@@ -27,6 +28,7 @@ func (c *counts) each(d counts, f func(a *uint64, b uint64)) {
 	f(&c.Connections, d.Connections)
 	f(&c.Requests, d.Requests)
 	f(&c.Answers, d.Answers)
+	f(&c.OneWays, d.OneWays)
 	f(&c.Bytes, d.Bytes)
 	f(&c.CutOff, d.CutOff)
 	f(&c.Lost, d.Lost)
