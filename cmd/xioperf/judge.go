@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// minJudged is how long a soak must be for its samples to show growth; before,
-// there is only the start.
-const minJudged = time.Minute
+// minJudged is how long a soak must be for its samples to show growth. Before,
+// memory that is kept for the next message is still filling up.
+const minJudged = 5 * time.Minute
 
 // sampleRow is a sample with its time and place: a row of the CSV file.
 type sampleRow struct {
@@ -34,15 +34,11 @@ type growth struct {
 }
 
 func (g growth) String() string {
-	verdict := "flat"
-	if g.Grew {
-		verdict = "GREW"
-	}
 	early, late, unit := g.Early, g.Late, ""
 	if slices.Contains(memories, g.What) {
 		early, late, unit = early/(1<<20), late/(1<<20), " MiB"
 	}
-	return fmt.Sprintf("%s %s: %.1f to %.1f%s, %s", g.Process, g.What, early, late, unit, verdict)
+	return fmt.Sprintf("%s %s: %.1f to %.1f%s", g.Process, g.What, early, late, unit)
 }
 
 var memories = []string{"rss", "c memory", "pool memory"}

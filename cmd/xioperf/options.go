@@ -106,22 +106,22 @@ func (o *options) flagSet() (fs *flag.FlagSet, usedIn map[string]mode) {
 	fs.StringVar(&o.uri, in(anyRun, "uri"), "", "whole address as `URI`, in place of -addr, -port and -transport")
 	fs.StringVar(&o.addr, in(anyRun, "addr"), "127.0.0.1", "`host` name or address")
 	fs.StringVar(&o.port, in(anyRun, "port"), "1234", "port `number`; a server may use 0 and prints the one it got")
-	fs.StringVar(&o.transport, in(anyRun, "transport"), "tcp", "tcp or rdma; the embedded engine has tcp")
+	fs.StringVar(&o.transport, in(anyRun, "transport"), "tcp", "`name`: tcp or rdma; the embedded engine has tcp")
 	fs.BoolVar(&o.single, in(anyRun, "single"), false, "one TCP socket per connection in place of two")
 	fs.BoolVar(&o.noKeepalive, in(anyRun, "no-keepalive"), false, "do not probe idle connections")
-	fs.IntVar(&o.workers, in(anyRun, "workers"), 0, "goroutines that answer in the server, up to 4096; 0: answer on the driver")
-	fs.IntVar(&o.portals, in(anyRun, "portals"), 0, "event loops that serve the server's connections, up to 64; 0: the one that listens")
+	fs.IntVar(&o.workers, in(anyRun, "workers"), 0, "`number` of goroutines that answer in the server, up to 4096; 0: answer on the driver")
+	fs.IntVar(&o.portals, in(anyRun, "portals"), 0, "`number` of event loops that serve the server's connections, up to 64; 0: the one that listens")
 	fs.BoolVar(&o.untilEOF, in(modeServer, "until-eof"), false, "end when standard input ends: for programs that start a server")
 
 	o.sizes = intList{list: []int{32, 4 << 10, 64 << 10, 1 << 20}, parse: parseSize, text: sizeText}
 	o.depths = intList{list: []int{16}, parse: strconv.Atoi, text: strconv.Itoa}
 	fs.Var(&o.sizes, in(modeBench, "size"), "`bytes` of data in a message, a list like 64,4k,1m")
 	fs.Var(&o.depths, in(client, "depth"), "messages in flight per connection, a list like 1,16,64; one `number` with -soak")
-	fs.IntVar(&o.connections, in(client, "connections"), 1, "connections at a time")
-	fs.IntVar(&o.contexts, in(client, "contexts"), 0, "event loops the connections share; 0: one each")
+	fs.IntVar(&o.connections, in(client, "connections"), 1, "`number` of connections at a time")
+	fs.IntVar(&o.contexts, in(client, "contexts"), 0, "`number` of event loops the connections share; 0: one each")
 	fs.BoolVar(&o.oneSession, in(modeBench, "one-session"), false, "all connections in one session, in place of one each; they need a context each")
 	fs.IntVar(&o.goroutines, in(modeBench, "goroutines"), 0,
-		"goroutines that send, over all connections; 0: with -api call one per message in flight, "+
+		"`number` of goroutines that send, over all connections; 0: with -api call one per message in flight, "+
 			"with -api send none (a completion sends the next), or one per connection with -rate")
 	fs.IntVar(&o.header, in(modeBench, "header"), 0, "`bytes` of application header in a message")
 	fs.StringVar(&o.api, in(modeBench, "api"), apiSend, "what to send with, as `name`: call (blocks) or send (with completion)")
@@ -134,7 +134,7 @@ func (o *options) flagSet() (fs *flag.FlagSet, usedIn map[string]mode) {
 	fs.DurationVar(&o.duration, in(modeBench, "duration"), 5*time.Second, "`time` of each measurement; 0: no bound (with -n: 0)")
 	fs.Uint64Var(&o.n, in(modeBench, "n"), 0, "end each measurement after `count` messages; 0: no bound")
 	fs.Float64Var(&o.rate, in(modeBench, "rate"), 0,
-		"messages per `second` over all connections; latency then counts from when a message was due. 0: as many as go")
+		"`messages` per second over all connections; latency then counts from when a message was due. 0: as many as go")
 	fs.DurationVar(&o.timeout, in(client, "timeout"), 10*time.Second, "longest `wait` for a connection, and for an answer")
 
 	fs.BoolVar(&o.json, in(anyRun, "json"), false, "print the results as JSON, and nothing else")

@@ -92,6 +92,7 @@ func plotsOf(rows []result) ([]*plot.Plot, error) {
 		p.Y.Label.Text = panel.title
 		p.Legend.Top = true
 		p.Legend.Left = true
+		p.Legend.Padding = vg.Points(2)
 		p.Legend.TextStyle.Font.Size = font.Points(8)
 		y := logAxis{&p.Y, math.Inf(1), 0}
 		for i, s := range all {

@@ -171,11 +171,8 @@ func (s *soak) result(end soakReport, took time.Duration, interrupted bool) *soa
 		Depth:       s.o.depths.list[0],
 		Server:      end.Counts.minus(s.start.Counts),
 		Judged:      took >= minJudged,
-		Growth:      []growth{},
+		Growth:      judgeGrowth(s.rows),
 		Interrupted: interrupted,
-	}
-	if r.Judged {
-		r.Growth = judgeGrowth(s.rows)
 	}
 	r.Client, r.FirstFault = s.client.tally.read()
 	if r.FirstFault == "" && r.Server.faults() > 0 {
@@ -191,8 +188,8 @@ func (r *soakResult) verdict() error {
 		return fmt.Errorf("%s; first: %s", all.faultText(), r.FirstFault)
 	}
 	for _, g := range r.Growth {
-		if g.Grew {
-			return errors.New(g.String())
+		if g.Grew && r.Judged {
+			return fmt.Errorf("%v: it grew", g)
 		}
 	}
 	return nil
@@ -210,10 +207,14 @@ func (r *soakResult) text() string {
 		all.Requests, all.Answers, all.OneWays, float64(all.Bytes)/1e6, all.CutOff)
 	fmt.Fprintf(&b, "faults:    %s\n", all.faultText())
 	for _, g := range r.Growth {
-		fmt.Fprintf(&b, "growth:    %v\n", g)
-	}
-	if !r.Judged {
-		fmt.Fprintf(&b, "growth:    not judged: the soak was shorter than %v\n", minJudged)
+		verdict := "not judged in less than " + minJudged.String()
+		switch {
+		case r.Judged && g.Grew:
+			verdict = "GREW"
+		case r.Judged:
+			verdict = "flat"
+		}
+		fmt.Fprintf(&b, "growth:    %v, %s\n", g, verdict)
 	}
 	if r.Interrupted {
 		fmt.Fprintln(&b, "exit signaled")

@@ -132,8 +132,12 @@ func TestVerdict(t *testing.T) {
 	require.NoError(t, (&soakResult{}).verdict())
 	require.ErrorContains(t, (&soakResult{Server: counts{Lost: 1}}).verdict(), "1 lost")
 	require.ErrorContains(t, (&soakResult{Client: counts{Broken: 2}}).verdict(), "2 connections broken")
-	require.NoError(t, (&soakResult{Growth: []growth{{What: "fds"}}}).verdict())
-	require.ErrorContains(t, (&soakResult{Growth: []growth{{What: "fds", Grew: true}}}).verdict(), "GREW")
+	require.NoError(t, (&soakResult{Judged: true, Growth: []growth{{What: "fds"}}}).verdict())
+	grew := []growth{{What: "fds", Grew: true}}
+	require.ErrorContains(t, (&soakResult{Judged: true, Growth: grew}).verdict(), "fds: 0.0 to 0.0: it grew")
+	require.NoError(t, (&soakResult{Growth: grew}).verdict(), "too short to judge")
+	require.Contains(t, (&soakResult{Judged: true, Growth: grew}).text(), "GREW")
+	require.Contains(t, (&soakResult{Growth: grew}).text(), "not judged")
 }
 
 func TestCounts(t *testing.T) {

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -29,8 +31,7 @@ func clean(t *testing.T, r soakResult) {
 	t.Helper()
 	require.Zero(t, r.Client.faults(), r.FirstFault)
 	require.Zero(t, r.Server.faults(), r.FirstFault)
-	require.Greater(t, r.Client.Answers, uint64(100))
-	require.Greater(t, r.Server.Requests, uint64(100))
+	require.Positive(t, r.Client.Answers)
 	require.GreaterOrEqual(t, r.Server.Requests, r.Client.Answers, "more was answered than asked")
 	require.Positive(t, r.Server.Answers, "the server sent nothing")
 	require.GreaterOrEqual(t, r.Client.Requests, r.Server.Answers)
@@ -79,7 +80,43 @@ func TestSoakSpawn(t *testing.T) {
 func TestSoakText(t *testing.T) {
 	f := runHere(t, strings.Fields("-soak 500ms -local -connections 4")...).ok(t)
 	require.Contains(t, f.out, "faults:    0 lost, 0 duplicated, 0 damaged, 0 reordered, 0 connections broken")
-	require.Contains(t, f.out, "not judged")
+	require.Contains(t, f.out, "checked:   ")
+}
+
+// A signal ends a soak with what it has found so far.
+func TestSoakInterrupted(t *testing.T) {
+	csv := filepath.Join(t.TempDir(), "samples.csv")
+	cmd, wait := startProcess(t, "-soak", "1h", "-local", "-connections", "4", "-json", "-csv", csv)
+	require.Eventually(t, func() bool {
+		rows, err := readCSV[sampleRow](csv)
+		return err == nil && len(rows) > 1 && rows[len(rows)-1].Answers > 0
+	}, patience, 20*ms)
+	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
+	r := wait().ok(t).soaked(t)
+	require.True(t, r.Interrupted)
+	require.Zero(t, r.Client.plus(r.Server).faults(), r.FirstFault)
+	require.Positive(t, r.Client.Answers)
+	require.Less(t, r.Seconds, 3600.0)
+}
+
+// A server that ends in the middle ends the soak.
+func TestSoakServerGoesAway(t *testing.T) {
+	f := newSoakServer(true)
+	srv, err := (&xio.ListenConfig{Inline: true, OnMsg: f.takeOneWay, OnDisconnect: f.disconnected}).
+		Listen("tcp://127.0.0.1:0", f)
+	require.NoError(t, err)
+	go func() {
+		for {
+			if c, _ := f.tally.read(); c.Requests > 100 {
+				srv.Close()
+				return
+			}
+			time.Sleep(ms)
+		}
+	}()
+	runHere(t, "-soak", "1h", "-connections", "4", "-uri", srv.URI()).oneLine(t, exitFailed, srv.URI())
+	require.NoError(t, srv.Close())
+	f.wait()
 }
 
 // faulty is a server that handles every n-th soak request wrongly.
@@ -177,7 +214,7 @@ func TestSoakFindsFaults(t *testing.T) {
 			require.Positive(t, c.count(r.Client), "%+v", r.Client)
 			require.NotEmpty(t, r.FirstFault)
 			require.Zero(t, r.Server.faults(), "the requests were in order: %s", r.FirstFault)
-			require.Greater(t, r.Client.Answers, uint64(10))
+			require.Positive(t, r.Client.Answers)
 			require.NoError(t, srv.Close())
 			mu.Lock()
 			for _, req := range held {
