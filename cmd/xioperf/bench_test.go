@@ -261,14 +261,15 @@ func TestErrors(t *testing.T) {
 func TestSilentServer(t *testing.T) {
 	for _, mode := range []string{"-api send", "-api call", "-goroutines 2", "-rate 1000"} {
 		t.Run(mode, func(t *testing.T) {
+			t.Parallel() // they mostly wait
 			var held []*xio.Request // by the driver alone
 			srv, err := (&xio.ListenConfig{Inline: true}).Listen("tcp://127.0.0.1:0", xio.HandlerFunc(func(r *xio.Request) {
 				r.Detach()
 				held = append(held, r)
 			}))
 			require.NoError(t, err)
-			_, wait := startProcess(t, strings.Fields("-warmup 0s -size 32 -timeout 500ms -uri "+srv.URI()+" "+mode)...)
-			wait().oneLine(t, exitFailed, "no answer from "+srv.URI()+" within 500ms")
+			_, wait := startProcess(t, strings.Fields("-warmup 0s -size 32 -timeout 3s -uri "+srv.URI()+" "+mode)...)
+			wait().oneLine(t, exitFailed, "no answer from "+srv.URI()+" within 3s")
 			closed := make(chan error, 1)
 			go func() { closed <- srv.Close() }()
 			for _, r := range srv.Connections() {
@@ -313,7 +314,7 @@ func TestProgressBar(t *testing.T) {
 		_, _ = io.Copy(&text, master) // ends with an error when the other side closes
 	}()
 	var out strings.Builder
-	code := run(testContext(t), strings.Fields("-local -n 100 -warmup 0s -size 4k -json"), stdio{nil, &out, slave})
+	code := run(testContext(t), strings.Fields("-local -duration 500ms -warmup 0s -size 4k -json"), stdio{nil, &out, slave})
 	require.Zero(t, code)
 	require.NoError(t, slave.Close())
 	<-read

@@ -19,8 +19,9 @@ type sampleRow struct {
 	Process string  `csv:"process"` // client or server
 	environment
 	sample
-	Answers uint64 `csv:"answers"` // that had arrived, at the client
-	Faults  uint64 `csv:"faults"`
+	Connections uint64 `csv:"connections"` // opened so far
+	Answers     uint64 `csv:"answers"`     // that the client has got
+	Faults      uint64 `csv:"faults"`
 }
 
 // growth compares the median of the second tenth of the samples of something

@@ -90,20 +90,26 @@ func (s *soak) run(ctx context.Context, uri string, bar io.Writer) (r *soakResul
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- s.client.run(soaking) }()
-	watchErr := s.watch(soaking, bar)
+	err = s.watch(soaking, bar)
 	cancel()
 	took := time.Since(s.began)
-	if err := errors.Join(<-done, watchErr); err != nil {
+	if err := errors.Join(err, <-done); err != nil {
 		return nil, err
 	}
-	end, err := s.lastReport()
-	if err != nil {
-		return nil, err
-	}
-	return s.result(end, took, ctx.Err() != nil), nil
+	return s.result(s.lastReport(), took, ctx.Err() != nil), nil
 }
 
-// watch takes samples until ctx ends. It fails when the server does not answer.
+// report asks the server for its counts. That it does not answer is a fault.
+func (s *soak) report() (soakReport, bool) {
+	r, err := askReport(context.Background(), s.control, s.o.timeout)
+	if err != nil {
+		s.client.tally.fault(counts{Broken: 1}, "%v", err)
+		return s.start, false
+	}
+	return r, true
+}
+
+// watch takes samples until ctx ends, or until the server does not answer.
 func (s *soak) watch(ctx context.Context, w io.Writer) error {
 	bar := newProgress(w)
 	bar.startTime(fmt.Sprintf("soak, %d connections", s.o.connections), s.o.soak)
@@ -117,9 +123,9 @@ func (s *soak) watch(ctx context.Context, w io.Writer) error {
 		case <-tick.C:
 		}
 		bar.set(time.Since(s.began).Milliseconds())
-		server, err := askReport(context.WithoutCancel(ctx), s.control, s.o.timeout)
-		if err != nil {
-			return err
+		server, ok := s.report()
+		if !ok {
+			return nil
 		}
 		if err := s.addSample("client", takeSample()); err != nil {
 			return err
@@ -140,6 +146,7 @@ func (s *soak) addSample(process string, now sample) error {
 		Process:     process,
 		environment: s.env,
 		sample:      now,
+		Connections: c.Connections,
 		Answers:     c.Answers,
 		Faults:      c.faults(),
 	}
@@ -151,11 +158,11 @@ func (s *soak) addSample(process string, now sample) error {
 }
 
 // lastReport waits until the server has seen the ends of all connections.
-func (s *soak) lastReport() (soakReport, error) {
+func (s *soak) lastReport() soakReport {
 	for deadline := time.Now().Add(s.o.timeout); ; time.Sleep(10 * time.Millisecond) {
-		r, err := askReport(context.Background(), s.control, s.o.timeout)
-		if err != nil || r.Streams <= s.start.Streams || time.Now().After(deadline) {
-			return r, err
+		r, ok := s.report()
+		if !ok || r.Streams <= s.start.Streams || time.Now().After(deadline) {
+			return r
 		}
 	}
 }

@@ -46,7 +46,7 @@ func clean(t *testing.T, r soakResult) {
 	require.GreaterOrEqual(t, r.Server.Requests, r.Client.Answers, "more was answered than asked")
 	require.Positive(t, r.Server.Answers, "the server sent nothing")
 	require.GreaterOrEqual(t, r.Client.Requests, r.Server.Answers)
-	require.Greater(t, r.Client.Connections, uint64(r.Connections), "none was opened a second time")
+	require.GreaterOrEqual(t, r.Client.Connections, uint64(r.Connections))
 	require.Positive(t, r.Client.OneWays)
 	require.Positive(t, r.Server.OneWays)
 	require.Positive(t, r.Client.Bytes)
@@ -100,7 +100,8 @@ func TestSoakInterrupted(t *testing.T) {
 	cmd, wait := startProcess(t, soakArgs("-soak 1h -local -connections 4 -csv "+csv)...)
 	require.Eventually(t, func() bool {
 		rows, err := readCSV[sampleRow](csv)
-		return err == nil && len(rows) > 1 && rows[len(rows)-1].Answers > 0
+		return err == nil && len(rows) > 1 && rows[len(rows)-1].Answers > 0 &&
+			rows[len(rows)-1].Connections > 4 // one was opened anew
 	}, patience, 20*ms)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
 	r := wait().ok(t).soaked(t)
@@ -125,7 +126,9 @@ func TestSoakServerGoesAway(t *testing.T) {
 			time.Sleep(ms)
 		}
 	}()
-	runHere(t, "-soak", "1h", "-connections", "4", "-uri", srv.URI()).oneLine(t, exitFailed, srv.URI())
+	got := runHere(t, "-soak", "1h", "-connections", "4", "-json", "-uri", srv.URI())
+	got.oneLine(t, exitFailed, srv.URI())
+	require.Positive(t, got.soaked(t).Client.Broken)
 	require.NoError(t, srv.Close())
 	f.wait()
 }
@@ -219,7 +222,7 @@ func TestSoakFindsFaults(t *testing.T) {
 			srv, err := (&xio.ListenConfig{Inline: true, MaxResponse: soakMax, OnMsg: f.takeOneWay, OnDisconnect: f.disconnected}).
 				Listen("tcp://127.0.0.1:0", f)
 			require.NoError(t, err)
-			got := runHere(t, "-soak", "1s", "-connections", "8", "-timeout", "1s", "-json", "-uri", srv.URI())
+			got := runHere(t, "-soak", "1s", "-connections", "8", "-timeout", "5s", "-json", "-uri", srv.URI())
 			got.oneLine(t, exitFailed, "first: ")
 			r := got.soaked(t)
 			require.Positive(t, c.count(r.Client), "%+v", r.Client)
