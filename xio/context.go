@@ -53,8 +53,8 @@ type Context struct {
 	replied  []*Request
 	conns    []*Connection // by index, nil where free
 	nconns   int
-	sessions map[*Session]struct{} // of clients, whose last event is to come here
-	waiting  map[uint32]*pending   // sessions that await a decision, by number
+	sessions map[uint32]*Session // whose last event is to come here, by number
+	waiting  map[uint32]*pending // sessions that await a decision, by number
 	servers  map[*listener]struct{}
 	dialled  map[string]bool // targets that libxio may keep sockets to
 	closing  bool
@@ -101,7 +101,7 @@ func NewContext(o ContextOptions) (*Context, error) {
 		cg:       cg,
 		file:     file,
 		logger:   o.Logger,
-		sessions: map[*Session]struct{}{},
+		sessions: map[uint32]*Session{},
 		waiting:  map[uint32]*pending{},
 		servers:  map[*listener]struct{}{},
 		dialled:  map[string]bool{},
@@ -244,19 +244,17 @@ func (c *Context) control(e *cgo.Event) {
 		return
 	case cgo.EvSessionGone:
 		delete(c.waiting, e.SessionID)
-		switch v := cgo.Restore(e.Key).(type) {
-		case *Session:
-			if v.gen == e.Gen {
-				v.end(c)
-			}
-		case *listener:
-			if v.gen == e.Gen {
-				v.server.sessionGone(e.SessionID)
-			}
+		if s := c.sessions[e.SessionID]; s != nil {
+			s.end(c)
+		} else if s, ok := restore[*Session](e, func(s *Session) uint32 { return s.gen }); ok {
+			s.end(c) // a connection that never came up was its last
+		} else if l, ok := restore[*listener](e, func(l *listener) uint32 { return l.gen }); ok {
+			l.server.sessionGone(e.SessionID) // whose client came to no portal
 		}
 		return
 	case cgo.EvServerGone:
-		if l, ok := restore[*listener](e, func(l *listener) uint32 { return l.gen }); ok {
+		// Sessions are the lead's: a portal's own end says nothing.
+		if l, ok := restore[*listener](e, func(l *listener) uint32 { return l.gen }); ok && l == l.server.lead {
 			l.server.ended()
 		}
 		return

@@ -2,7 +2,9 @@ package xio
 
 import (
 	"errors"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"unsafe"
 
@@ -113,8 +115,8 @@ func (l *listener) stop() {
 			p.server.reject(p.cs, ErrSessionRefused, nil)
 		}
 	}
-	if l != l.server.lead && l.server.lead == nil {
-		l.forget() // the lead was never opened
+	if l != l.server.lead {
+		l.forget() // its connections hold the Context, and nothing else does
 	}
 }
 
@@ -137,13 +139,22 @@ func (l *listener) forget() {
 	}
 }
 
-// ended: the server's last session has ended, and it listens no more. Until then
-// its portals are needed too. Some driver of the server.
+// ended: the server's last session has ended, and it listens no more. Some driver
+// of the server.
 func (s *Server) ended() {
-	for _, l := range s.listeners() {
-		l.ctx.post(l.forget)
-	}
+	s.lead.ctx.post(s.lead.forget)
 	s.disp.close()
+}
+
+// abandon ends the sessions whose clients never came to a portal. The lead's
+// driver, when all portals are closed.
+func (s *Server) abandon() {
+	s.mu.Lock()
+	all := slices.Collect(maps.Values(s.sessions))
+	s.mu.Unlock()
+	for _, ses := range all {
+		ses.abandon()
+	}
 }
 
 // decide asks the policy about a session. The lead's driver.
@@ -204,11 +215,18 @@ func (s *Server) decided(id uint32, err error) {
 		s.reject(p.cs, codeOf(err), nil)
 	case len(s.portals) > 0:
 		conn.leave()
-		if p.cs.Accept(s.portalURIs(conn), s.cfg.AcceptData) == 0 {
-			s.accepted.Add(1)
+		if rc := p.cs.Accept(s.portalURIs(conn), s.cfg.AcceptData); rc != 0 {
+			s.reject(p.cs, Code(rc), nil)
+			return
+		}
+		s.accepted.Add(1)
+		if conn != nil {
+			conn.session.move()
 		}
 	default:
-		if p.cs.Accept(nil, s.cfg.AcceptData) == 0 && conn != nil && !conn.isDown {
+		if rc := p.cs.Accept(nil, s.cfg.AcceptData); rc != 0 {
+			s.reject(p.cs, Code(rc), nil)
+		} else if conn != nil && !conn.isDown {
 			s.accepted.Add(1)
 			s.admit(conn)
 		}
@@ -283,7 +301,7 @@ func (s *Server) connected(ctx *Context, e *cgo.Event) {
 	ctx.add(c)
 	lead := ctx == s.lead.ctx
 	c.setup = lead && len(s.portals) > 0
-	s.join(c, info)
+	first := s.join(c, info)
 	switch {
 	case e.Flags&cgo.FlagRejected != 0:
 		s.rejected.Add(1)
@@ -292,26 +310,29 @@ func (s *Server) connected(ctx *Context, e *cgo.Event) {
 		c.closed.Store(true)
 		c.stop()
 	case !c.setup && ctx.waiting[e.SessionID] == nil:
-		if lead {
+		if lead && first {
 			s.accepted.Add(1)
 		}
 		s.admit(c)
 	}
 }
 
-// join makes a connection one of its session.
-func (s *Server) join(c *Connection, info cgo.SessionInfo) {
+// join makes a connection one of its session, and says whether it is the first.
+func (s *Server) join(c *Connection, info cgo.SessionInfo) (first bool) {
 	s.mu.Lock()
 	ses := s.sessions[c.sessionID]
 	if ses == nil {
-		ses = &Session{uri: info.URI, data: info.Private}
+		ses = &Session{uri: info.URI, data: info.Private, server: s, id: c.sessionID, cg: c.cg.Session()}
 		s.sessions[c.sessionID] = ses
 	}
 	s.mu.Unlock()
 	ses.mu.Lock()
 	c.session = ses
+	first = ses.first == nil
+	ses.arrived = ses.arrived || !c.setup
 	ses.enter(c)
 	ses.mu.Unlock()
+	return first
 }
 
 // sessionGone: this was the session's last event. Some driver of the server.

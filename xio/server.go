@@ -221,12 +221,16 @@ func (s *Server) Close() error {
 	for _, c := range s.Connections() {
 		wg.Go(func() { c.Close() })
 	}
-	for _, l := range s.listeners() {
-		if l != s.lead || s.private {
-			wg.Go(func() { l.ctx.Close() })
-		}
+	for _, l := range s.portals {
+		wg.Go(func() { l.ctx.Close() })
 	}
 	wg.Wait()
+	if s.lead != nil {
+		s.lead.ctx.post(s.abandon)
+		if s.private {
+			s.lead.ctx.Close()
+		}
+	}
 	return nil
 }
 

@@ -34,11 +34,17 @@ type Session struct {
 	first *Connection
 	over  bool // client side: no connection is left, and none may come
 	ended bool // the library's last event has come
+	cg    *cgo.Session
+	id    uint32
 
 	// Client side.
-	cg  *cgo.Session
 	key unsafe.Pointer
 	gen uint32
+
+	// Server side.
+	server  *Server
+	moved   bool // the client was sent to portals
+	arrived bool // and has come to one
 }
 
 // URI is, on a client, what was dialled; on a server, what the client asked
@@ -132,7 +138,7 @@ func (s *Session) attach(c *Connection, a *cgo.Connect, private []byte) Code {
 			s.drop()
 			return Code(rc)
 		}
-		s.cg = cg
+		s.cg, s.id = cg, cg.ID()
 	}
 	a.Session = s.cg
 	cg, rc := c.ctx.cg.Connect(a)
@@ -151,7 +157,7 @@ func (s *Session) attach(c *Connection, a *cgo.Connect, private []byte) Code {
 // drop forgets a session that the library knows nothing of.
 func (s *Session) drop() {
 	cgo.Unref(s.key)
-	s.key, s.cg = nil, nil
+	s.key = nil
 	s.over, s.ended = true, true
 }
 
@@ -162,33 +168,57 @@ func (s *Session) enter(c *Connection) {
 	}
 }
 
+// move: the client is sent to the portals.
+func (s *Session) move() {
+	s.mu.Lock()
+	s.moved = true
+	s.mu.Unlock()
+}
+
 // detach destroys the library's half of a connection. The session's last event
-// follows the last of them, on this very Context, which waits for it.
+// follows the last of them, on this very Context, which waits for it; unless the
+// client is still on its way to a portal.
 func (s *Session) detach(c *Connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.cg.Free()
 	i := slices.Index(s.conns, c)
 	s.conns = slices.Delete(s.conns, i, i+1)
-	if s.target != "" && len(s.conns) == 0 {
-		s.over = true
-		if !s.ended {
-			c.ctx.sessions[s] = struct{}{}
-		}
+	if len(s.conns) > 0 || s.moved && !s.arrived {
+		return
+	}
+	s.over = s.server == nil
+	if !s.ended {
+		c.ctx.sessions[s.id] = s
 	}
 }
 
 // end: this was the session's last event, and it came on ctx.
 func (s *Session) end(ctx *Context) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended {
-		return
-	}
 	s.over, s.ended = true, true
 	if s.key != nil {
 		cgo.Unref(s.key)
-		s.key, s.cg = nil, nil
+		s.key = nil
 	}
-	delete(ctx.sessions, s)
+	s.mu.Unlock()
+	delete(ctx.sessions, s.id)
+	if s.server != nil {
+		s.server.sessionGone(s.id)
+	}
+}
+
+// abandon ends a session whose client never came to a portal. The lead's driver,
+// when all portals are closed.
+func (s *Session) abandon() {
+	s.mu.Lock()
+	absent := len(s.conns) == 0 && s.moved && !s.arrived && !s.ended
+	if absent {
+		s.ended = true
+	}
+	s.mu.Unlock()
+	if absent {
+		s.cg.Abandon()
+		s.server.sessionGone(s.id)
+	}
 }

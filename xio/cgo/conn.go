@@ -81,6 +81,10 @@ func OpenSession(a *NewSession) (*Session, int) {
 //	int xio_session_destroy(struct xio_session *)
 func (s *Session) Drop() { C.xg_session_drop((*C.struct_xg_session)(s)) }
 
+// Abandon ends a server's session that went to portals and has no connection on
+// any Context. The listener's driver; EvServerGone may follow.
+func (s *Session) Abandon() { C.xg_session_abandon((*C.struct_xg_session)(s)) }
+
 // ID is the session's number, which no other session of the process has had
 // lately.
 func (s *Session) ID() uint32 { return uint32(C.xg_session_id((*C.struct_xg_session)(s))) }

@@ -169,6 +169,26 @@ void xg_session_info(struct xg_session *s, struct xg_session_info *i)
 	i->peer = s->peer;
 }
 
+/* The library will not mention s again. */
+static void session_end(struct xg_session *s)
+{
+	struct xg_server *sv = s->server;
+
+	xio_session_destroy(s->xio);
+	/* Still reserved: no connection ever came, so this is its thread. */
+	if (s->reserved)
+		xg_reserve(sv->ctx, -XG_EV_SESSION);
+	session_free(s);
+	if (sv)
+		xg_server_left(sv);
+}
+
+void xg_session_abandon(struct xg_session *s)
+{
+	xg_here = s->server->ctx;
+	session_end(s);
+}
+
 void xg_session_gone(struct xg_session *s, int reason)
 {
 	struct xg_server *sv = s->server;
@@ -178,11 +198,5 @@ void xg_session_gone(struct xg_session *s, int reason)
 	e->session = s->id;
 	e->key = sv ? sv->key : s->key;
 	e->gen = sv ? sv->gen : s->gen;
-	xio_session_destroy(s->xio);
-	/* Still reserved: no connection ever came, so this is its thread. */
-	if (s->reserved)
-		xg_reserve(sv->ctx, -XG_EV_SESSION);
-	session_free(s);
-	if (sv)
-		xg_server_left(sv);
+	session_end(s);
 }

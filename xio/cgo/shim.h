@@ -213,6 +213,9 @@ struct xg_session *xg_session_new(const struct xg_session_args *a, int *err);
 /* Only while it never had a connection; after that its last event frees it. */
 void xg_session_drop(struct xg_session *s);
 uint32_t xg_session_id(const struct xg_session *s);
+/* A server's session that went to portals and has no connection anywhere; by
+ * its listener's driver. */
+void xg_session_abandon(struct xg_session *s);
 
 /* What is known of a session: the peer's private data, the URI it asked for. */
 struct xg_session_info {
