@@ -9,6 +9,8 @@ import (
 	"math/bits"
 	"os"
 	"slices"
+
+	"github.com/accelio/accelio-go/xio/cgo"
 )
 
 // Sizes of what a pool hands out, in bytes.
@@ -27,7 +29,8 @@ const (
 	minShift   = 10
 	maxShift   = 26
 	regionSize = 64 << 10 // smaller blocks are carved out of regions of this size
-	maxBlocks  = 1 << 16  // of one region
+	hugePage   = 2 << 20
+	maxBlocks  = 1 << 16 // of one region
 )
 
 // Errors of a pool, to be compared with [errors.Is].
@@ -36,13 +39,14 @@ var (
 	ErrSize      = errors.New("pool: size out of range")
 	ErrExhausted = errors.New("pool: limit reached")
 	ErrNoMemory  = errors.New("pool: out of memory")
+	ErrNode      = errors.New("pool: no such NUMA node")
 )
 
 // errClassFull is ErrExhausted because of Class.Max alone.
 var errClassFull = fmt.Errorf("%w: the size class is at its maximum", ErrExhausted)
 
-// ConfigError says which part of a Config is impossible. It unwraps to
-// ErrSize.
+// ConfigError says which part of a Config is impossible. It unwraps to ErrSize
+// or ErrNode.
 type ConfigError struct {
 	Field  string // "Limit", "Classes[3].Max"
 	Value  int64
@@ -72,6 +76,16 @@ type Config struct {
 	// fails with ErrSize. None means the powers of two from MinBlock to
 	// MaxBuffer.
 	Classes []Class
+	// HugePages asks for huge pages of 2 MiB: the machine's reserved ones
+	// while there are any, transparent ones otherwise. The pool then grows by
+	// multiples of 2 MiB. Where neither is to be had it gets ordinary pages;
+	// [Pool.Placement] tells.
+	HugePages bool
+	// Node is the NUMA node that memory shall come from. The zero value is any
+	// node. It is a preference: when the node is full, memory comes from
+	// others, and [Pool.Placement] tells. A node that the machine does not
+	// have is an error.
+	Node Node
 }
 
 // Class describes the blocks of one size.
@@ -92,7 +106,7 @@ type Class struct {
 	// up: larger ones do not stand in. Zero means no bound but Config.Limit.
 	Max int
 	// Grow is how many blocks are added at a time. Zero means as many as fit
-	// in 64 KiB, at least one. Fewer are added where
+	// in 64 KiB (2 MiB with HugePages), at least one. Fewer are added where
 	// Max or Limit leaves less room, and never more than 65536.
 	Grow int
 }
@@ -105,6 +119,15 @@ func Sizes(sizes ...int) []Class {
 	}
 	return c
 }
+
+// Node is a NUMA node. The zero value is any node.
+type Node struct{ n int } // its number, and 1
+
+// OnNode is the node of a number, from 0; -1 is any node.
+func OnNode(number int) Node { return Node{number + 1} }
+
+// Number is the node's number, -1 for any node.
+func (n Node) Number() int { return n.n - 1 }
 
 // normal replaces what is zero by what it means, and checks.
 func (cfg Config) normal() (Config, error) {
@@ -119,6 +142,9 @@ func (cfg Config) normal() (Config, error) {
 		cfg.Keep = 32 << 20
 	case cfg.Keep < 0:
 		cfg.Keep = 0
+	}
+	if number := cfg.Node.Number(); number != -1 && !cgo.HasNode(number) {
+		return cfg, &ConfigError{"Node", int64(number), "the machine does not have it", ErrNode}
 	}
 	if len(cfg.Classes) == 0 {
 		for n := MinBlock; n <= MaxBuffer; n *= 2 {
@@ -152,20 +178,26 @@ func (cfg Config) normal() (Config, error) {
 		if slices.ContainsFunc(cfg.Classes[:i], func(o Class) bool { return o.Size == c.Size }) {
 			return cfg, bad("Size", c.Size, "the size of another class")
 		}
-		if int64(c.Prealloc) > room/int64(c.Size) || preallocBytes(*c, pageSize) > room {
+		if int64(c.Prealloc) > room/int64(c.Size) || preallocBytes(*c, cfg.page()) > room {
 			return cfg, bad("Prealloc", c.Prealloc, "does not fit in Limit")
 		}
-		room -= preallocBytes(*c, pageSize)
+		room -= preallocBytes(*c, cfg.page())
 	}
 	slices.SortFunc(cfg.Classes, func(a, b Class) int { return cmp.Compare(a.Size, b.Size) })
 	return cfg, nil
 }
 
-var pageSize = int64(os.Getpagesize())
+// page is what regions are multiples of, in bytes.
+func (cfg *Config) page() int64 {
+	if cfg.HugePages {
+		return hugePage
+	}
+	return int64(os.Getpagesize())
+}
 
 // layout is what never changes about the classes of a pool.
 type layout struct {
-	page  int64 // regions are multiples of this many bytes
+	page  int64 // see Config.page
 	sizes []int // of blocks, ascending
 	// first is the class at which the search for n bytes begins, by the bits
 	// of n-1.
@@ -174,7 +206,7 @@ type layout struct {
 }
 
 func (l *layout) init(cfg Config) {
-	l.page = pageSize
+	l.page = cfg.page()
 	room := cfg.Limit
 	for _, c := range cfg.Classes {
 		l.sizes = append(l.sizes, c.Size)

@@ -39,6 +39,9 @@ func TestConfigErrors(t *testing.T) {
 		{"prealloc above limit", Config{Limit: 1 << 20, Classes: []Class{{Size: 1 << 20, Prealloc: 2}}}, "Classes[0].Prealloc", 2, ErrSize},
 		{"preallocs above limit", Config{Limit: 1 << 20, Classes: []Class{{Size: 64 << 10, Prealloc: 9}, {Size: 128 << 10, Prealloc: 4}}}, "Classes[1].Prealloc", 4, ErrSize},
 		{"prealloc overflows", Config{Limit: math.MaxInt64, Classes: []Class{{Size: MaxBuffer, Prealloc: math.MaxInt}}}, "Classes[0].Prealloc", math.MaxInt, ErrSize},
+		{"prealloc below limit but for huge pages", Config{Limit: 1 << 20, HugePages: true, Classes: []Class{{Size: 64, Prealloc: 1}}}, "Classes[0].Prealloc", 1, ErrSize},
+		{"negative node", Config{Node: OnNode(-2)}, "Node", -2, ErrNode},
+		{"no such node", Config{Node: OnNode(1 << 20)}, "Node", 1 << 20, ErrNode},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := New(tc.cfg)
@@ -56,6 +59,12 @@ func TestConfigIsNotChanged(t *testing.T) {
 	cfg := Config{Classes: Sizes(5000, 100)}
 	newPool(t, cfg)
 	assert.Equal(t, Sizes(5000, 100), cfg.Classes)
+}
+
+func TestNode(t *testing.T) {
+	assert.Equal(t, -1, Node{}.Number())
+	assert.Equal(t, Node{}, OnNode(-1))
+	assert.Equal(t, 3, OnNode(3).Number())
 }
 
 func TestClassSizes(t *testing.T) {

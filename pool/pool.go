@@ -16,6 +16,7 @@ import (
 type Pool struct {
 	layout
 	limit, keep int64
+	node        Node
 	alloc       func(n int) (memory, int)
 
 	mu       sync.Mutex
@@ -51,7 +52,7 @@ func New(cfg Config) (*Pool, error) {
 		return nil, errors.New("pool: the library does not start: " + cgo.StatusText(rc))
 	}
 	p := &Pool{
-		limit: cfg.Limit, keep: cfg.Keep, alloc: allocator,
+		limit: cfg.Limit, keep: cfg.Keep, node: cfg.Node, alloc: allocator(cfg),
 		class: make([]class, len(cfg.Classes)), regions: make(map[*region]struct{}),
 		drained: make(chan struct{}),
 	}

@@ -210,9 +210,3 @@ func (l *regionList) remove(r *region) {
 	}
 	r.prev, r.next = nil, nil
 }
-
-// allocator is how a pool gets memory.
-func allocator(n int) (memory, int) {
-	m, rc := cgo.AllocMemory(n)
-	return m, rc
-}
