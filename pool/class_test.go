@@ -13,18 +13,10 @@ import (
 	"github.com/accelio/accelio-go/xio/cgo"
 )
 
-type list []*Buffer
-
-func (l list) Release() {
-	for _, b := range l {
-		b.Release()
-	}
-}
-
 // get gets buffers that must come at once.
-func get(t testing.TB, src Source, sizes ...int) list {
+func get(t testing.TB, src Source, sizes ...int) List {
 	t.Helper()
-	var l list
+	var l List
 	for _, n := range sizes {
 		b, err := src.TryGet(n)
 		require.NoError(t, err)
@@ -175,7 +167,7 @@ func TestGrow(t *testing.T) {
 // A block that is not a whole number of pages, at a limit that is not either.
 func TestOddSizes(t *testing.T) {
 	p := newPool(t, Config{Limit: 100_000, Classes: Sizes(3000, 90_000)})
-	var l list
+	var l List
 	for {
 		b, err := p.TryGet(3000)
 		if err != nil {
