@@ -20,10 +20,11 @@ import (
 // no reference stands for.
 type Buffer struct {
 	region *region
+	home   *Cache // takes it back, or nil
 	index  int32
 	refs   atomic.Int32
 	b      []byte
-	_      [24]byte // a cache line each: neighbours are counted by others
+	_      [16]byte // a cache line each: neighbours are counted by others
 }
 
 func (b *Buffer) check() {
@@ -67,7 +68,8 @@ func (b *Buffer) Retain() {
 	}
 }
 
-// Release drops a reference. The last one gives the memory back to the pool.
+// Release drops a reference. The last one gives the memory back to the pool, or
+// to the cache it came from.
 //
 // Implements:
 //
@@ -85,6 +87,9 @@ func (b *Buffer) Release() {
 		for i := range full {
 			full[i] = 0xDB
 		}
+	}
+	if b.home != nil && b.home.keep(b) {
+		return
 	}
 	b.region.pool.put(b.region, b.index)
 }

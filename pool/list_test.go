@@ -250,7 +250,7 @@ func TestWriterAtTheLimit(t *testing.T) {
 func TestReadFrom(t *testing.T) {
 	text := strings.Repeat("0123456789", 100)
 	p := newPool(t, Config{})
-	c := p
+	c := newCache(t, p, 0)
 	for name, wrap := range map[string]func(io.Reader) io.Reader{
 		"plain": func(r io.Reader) io.Reader { return r },
 		"half":  iotest.HalfReader, "bytes": iotest.OneByteReader, "data and EOF": iotest.DataErrReader,
@@ -323,7 +323,7 @@ func TestNoAllocations(t *testing.T) {
 		t.Skip("every Get allocates under -race and -tags xiodebug")
 	}
 	p := newPool(t, Config{})
-	c := p
+	c := newCache(t, p, 0)
 	ctx := testContext(t)
 	w := NewWriter(ctx, c, Even(4000, 4)...)
 	r := NewReader()
@@ -332,6 +332,13 @@ func TestNoAllocations(t *testing.T) {
 	for name, f := range map[string]func() error{
 		"pool": func() error {
 			b, err := p.Get(ctx, 4096)
+			if err == nil {
+				b.Release()
+			}
+			return err
+		},
+		"cache": func() error {
+			b, err := c.TryGet(4096)
 			if err == nil {
 				b.Release()
 			}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/accelio/accelio-go/xio/cgo"
@@ -19,6 +20,11 @@ type Pool struct {
 	node        Node
 	alloc       func(n int) (memory, int)
 
+	// crowded tells caches to keep nothing: somebody waits, or the pool is
+	// closed. It is set before the caches are emptied for that.
+	crowded atomic.Bool
+
+	_        [64]byte // what is above is read by every Get of a cache
 	mu       sync.Mutex
 	class    []class
 	regions  map[*region]struct{}
@@ -26,10 +32,11 @@ type Pool struct {
 	held     int64      // bytes of all regions
 	idle     int64      // bytes of regions with no block in use
 	spare    int64      // bytes of idlers
-	out      int64      // bytes of blocks in use
-	nout     int64      // blocks in use
+	out      int64      // bytes of blocks in use and in caches
+	nout     int64      // blocks in use and in caches
 	waiters  waitList
 	stuck    bool // the limit holds up all who wait, not their classes alone
+	caches   map[*Cache]struct{}
 	closed   bool
 	drained  chan struct{} // closed when closed and nothing is out
 	peakHeld int64
@@ -54,7 +61,7 @@ func New(cfg Config) (*Pool, error) {
 	p := &Pool{
 		limit: cfg.Limit, keep: cfg.Keep, node: cfg.Node, alloc: allocator(cfg),
 		class: make([]class, len(cfg.Classes)), regions: make(map[*region]struct{}),
-		drained: make(chan struct{}),
+		caches: make(map[*Cache]struct{}), drained: make(chan struct{}),
 	}
 	p.layout.init(cfg)
 	usual := max(regionSize, p.page)
@@ -87,7 +94,7 @@ var shared = sync.OnceValue(func() *Pool {
 // Default is the pool of the process, made at first use. It is never closed.
 func Default() *Pool { return shared() }
 
-// Source is where buffers come from, for example a [Pool].
+// Source is where buffers come from: a [Pool] or a [Cache].
 type Source interface {
 	// Get returns a buffer of n bytes, and waits for room until ctx ends.
 	Get(ctx context.Context, n int) (*Buffer, error)
@@ -112,7 +119,7 @@ func (p *Pool) Get(ctx context.Context, n int) (*Buffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.get(ctx, k, n)
+	return p.get(ctx, k, n, nil)
 }
 
 // TryGet is Get without waiting: at the limit, or at the maximum of the size
@@ -122,20 +129,22 @@ func (p *Pool) TryGet(n int) (*Buffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.tryGet(k, n)
+	return p.tryGet(k, n, nil)
 }
 
-func (p *Pool) get(ctx context.Context, k, n int) (*Buffer, error) {
+// get is Get for a buffer that goes back to home, if that is not nil.
+func (p *Pool) get(ctx context.Context, k, n int, home *Cache) (*Buffer, error) {
 	p.mu.Lock()
-	b, err := p.takeInTurn(k, n)
+	b, err := p.takeInTurn(k, n, home)
 	if !noRoom(err) {
 		p.mu.Unlock()
 		return b, err
 	}
-	w := &waiter{class: k, n: n, began: time.Now(), done: make(chan struct{})}
+	w := &waiter{class: k, n: n, home: home, began: time.Now(), done: make(chan struct{})}
 	p.waiters.push(w)
 	p.counts.waits++
-	p.serve() // finds out what holds w up
+	p.crowd()
+	p.serve() // w may have waited for what was in a cache
 	p.mu.Unlock()
 
 	select {
@@ -154,9 +163,9 @@ func (p *Pool) get(ctx context.Context, k, n int) (*Buffer, error) {
 	return nil, ctx.Err()
 }
 
-func (p *Pool) tryGet(k, n int) (*Buffer, error) {
+func (p *Pool) tryGet(k, n int, home *Cache) (*Buffer, error) {
 	p.mu.Lock()
-	b, err := p.takeInTurn(k, n)
+	b, err := p.takeInTurn(k, n, home)
 	if noRoom(err) {
 		p.counts.exhausted++
 	}
@@ -167,16 +176,21 @@ func (p *Pool) tryGet(k, n int) (*Buffer, error) {
 // noRoom says that err is the kind one waits for.
 func noRoom(err error) bool { return err == ErrExhausted || err == errClassFull }
 
-// takeInTurn is take that does not overtake those who wait. The pool is locked.
-func (p *Pool) takeInTurn(k, n int) (*Buffer, error) {
+// takeInTurn is take that does not overtake those who wait, and looks into the
+// caches as well. The pool is locked.
+func (p *Pool) takeInTurn(k, n int, home *Cache) (*Buffer, error) {
 	if p.waiters.blocks(k, p.stuck) {
 		return nil, ErrExhausted
 	}
-	return p.take(k, n)
+	b, err := p.take(k, n, home)
+	if noRoom(err) && !p.crowded.Load() && p.recall() {
+		b, err = p.take(k, n, home)
+	}
+	return b, err
 }
 
 // take finds a block of class k. The pool is locked.
-func (p *Pool) take(k, n int) (*Buffer, error) {
+func (p *Pool) take(k, n int, home *Cache) (*Buffer, error) {
 	if p.closed {
 		return nil, ErrClosed
 	}
@@ -204,7 +218,7 @@ func (p *Pool) take(k, n int) (*Buffer, error) {
 	p.nout++
 	p.out += c.size
 	p.peakOut = max(p.peakOut, p.out)
-	return r.hand(i, n), nil
+	return r.hand(i, n, home), nil
 }
 
 // put takes block i of r back.
@@ -250,12 +264,13 @@ func (p *Pool) checkDrained() {
 
 // Trim gives idle memory back to the system, the longest idle first, until no
 // more than keep bytes of it are left, and returns how many bytes it gave back.
-// What Class.Prealloc asked for stays, and so
+// Caches give up what they keep. What Class.Prealloc asked for stays, and so
 // does a region of which one block is in use.
 func (p *Pool) Trim(keep int64) int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	before := p.held
+	p.recall()
 	p.trim(p.held - max(0, p.spare-max(keep, 0)))
 	return before - p.held
 }
@@ -263,7 +278,8 @@ func (p *Pool) Trim(keep int64) int64 {
 // Close refuses further Gets, ends those that wait with ErrClosed, and returns
 // when every buffer has been released and all memory is given back. It may be
 // called any number of times, from any goroutine; holding a buffer while
-// calling it waits for ever, see [Pool.CloseContext].
+// calling it waits for ever, see [Pool.CloseContext]. Caches of the pool need
+// not be closed before.
 //
 // Implements:
 //
@@ -276,6 +292,7 @@ func (p *Pool) Close() error { return p.CloseContext(context.Background()) }
 func (p *Pool) CloseContext(ctx context.Context) error {
 	p.mu.Lock()
 	p.closed = true
+	p.crowd()
 	p.serve()
 	p.dropIdle()
 	p.checkDrained()

@@ -307,23 +307,3 @@ func TestDefault(t *testing.T) {
 	b.Release()
 	assert.Zero(t, Default().Stats().Buffers)
 }
-
-func BenchmarkGetRelease(b *testing.B) {
-	for _, tc := range []struct {
-		name string
-		n    int
-	}{{"4K", 4 << 10}, {"1M", 1 << 20}} {
-		b.Run(tc.name, func(b *testing.B) {
-			p := newPool(b, Config{})
-			ctx := context.Background()
-			b.ReportAllocs()
-			for b.Loop() {
-				buf, err := p.Get(ctx, tc.n)
-				if err != nil {
-					b.Fatal(err)
-				}
-				buf.Release()
-			}
-		})
-	}
-}

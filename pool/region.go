@@ -11,7 +11,7 @@ type class struct {
 	grow   int       // blocks of a new region
 	ready  []*region // regions with a free block
 	blocks int       // of all regions
-	out    int       // in use
+	out    int       // in use, and in caches
 	counts classCounts
 }
 
@@ -53,13 +53,13 @@ func (r *region) bytes() int64 { return int64(len(r.b)) }
 func (r *region) idle() bool   { return len(r.free) == len(r.bufs) }
 
 // hand makes block i a buffer of n bytes. It needs no lock.
-func (r *region) hand(i int32, n int) *Buffer {
+func (r *region) hand(i int32, n int, home *Cache) *Buffer {
 	b := &r.bufs[i]
 	if debug {
 		b = new(Buffer)
 	}
 	at := int(i) * r.size
-	b.region, b.index = r, i
+	b.region, b.index, b.home = r, i, home
 	b.b = r.b[at : at+n : at+r.size]
 	b.refs.Store(1)
 	return b

@@ -9,6 +9,7 @@ import (
 
 // counts is what a pool counts since New. The pool's lock covers it.
 type counts struct {
+	hits      uint64 // of closed caches
 	waits     uint64
 	waited    time.Duration
 	exhausted uint64
@@ -24,21 +25,23 @@ type classCounts struct {
 	shrinks uint64
 }
 
-// Stats is a snapshot of a pool. Sizes are in bytes. Held is InUse, Idle
+// Stats is a snapshot of a pool. Sizes are in bytes. Held is InUse, Cached, Idle
 // and the free blocks beside used ones in the same region, together with what
 // is lost to rounding.
 type Stats struct {
 	Buffers int64 // buffers not yet released
 	InUse   int64 // blocks behind them
-	Idle    int64 // regions no block of which is in use
+	Cached  int64 // blocks that caches keep
+	Idle    int64 // regions no block of which is in use or in a cache
 	Held    int64 // all registered memory
 	Limit   int64 // what Held never exceeds
 
 	PeakHeld  int64 // most that Held has been
-	PeakInUse int64 // most that InUse has been
+	PeakInUse int64 // most that InUse and Cached have been together
 
 	Waiting   int           // Gets that wait for room
 	Gets      uint64        // buffers handed out since New
+	Hits      uint64        // those of Gets that a cache served
 	Waits     uint64        // Gets that had to wait
 	WaitTime  time.Duration // how long, all of them together, those that still wait excepted
 	GaveUp    uint64        // Gets that ended with their context
@@ -56,8 +59,9 @@ type ClassStats struct {
 	Max     int    // most blocks, 0 for no bound
 	Blocks  int    // all there are
 	InUse   int    // behind buffers
+	Cached  int    // in caches
 	Free    int    // ready for the next Get
-	Peak    int    // most that InUse has been
+	Peak    int    // most that InUse and Cached have been together
 	Waiting int    // Gets that wait
 	Gets    uint64 // buffers handed out since New
 	Grows   uint64 // regions got from the system
@@ -72,8 +76,8 @@ func (p *Pool) Stats() Stats {
 }
 
 // ReadStats is Stats into s, whose Classes it uses again: no allocation from
-// the second call on. It takes the pool's lock for less
-// than a microsecond.
+// the second call on. It takes the pool's lock, and that of each cache, for
+// a microsecond or two.
 func (p *Pool) ReadStats(s *Stats) {
 	classes := s.Classes[:0]
 	p.mu.Lock()
@@ -81,7 +85,7 @@ func (p *Pool) ReadStats(s *Stats) {
 	*s = Stats{
 		Buffers: p.nout, InUse: p.out, Idle: p.idle, Held: p.held, Limit: p.limit,
 		PeakHeld: p.peakHeld, PeakInUse: p.peakOut, Waiting: p.waiters.n,
-		Waits: p.counts.waits, WaitTime: p.counts.waited, GaveUp: p.counts.gaveUp,
+		Hits: p.counts.hits, Waits: p.counts.waits, WaitTime: p.counts.waited, GaveUp: p.counts.gaveUp,
 		Exhausted: p.counts.exhausted, NoMemory: p.counts.noMemory,
 	}
 	for k := range p.class {
@@ -96,10 +100,29 @@ func (p *Pool) ReadStats(s *Stats) {
 		}
 		classes = append(classes, cs)
 	}
+	for c := range p.caches {
+		c.addTo(s, classes)
+	}
 	for i := range classes {
 		s.Gets += classes[i].Gets
 		s.Grows += classes[i].Grows
 		s.Shrinks += classes[i].Shrinks
 	}
 	s.Classes = classes
+}
+
+// addTo moves what the cache keeps from in use to cached.
+func (c *Cache) addTo(s *Stats, classes []ClassStats) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for k := range c.class {
+		n, hits := len(c.class[k].kept), c.class[k].hits
+		classes[k].InUse -= n
+		classes[k].Cached += n
+		classes[k].Gets += hits
+		s.Buffers -= int64(n)
+		s.Hits += hits
+	}
+	s.InUse -= c.bytes
+	s.Cached += c.bytes
 }

@@ -5,6 +5,7 @@ import "time"
 // waiter is a Get that waits for room.
 type waiter struct {
 	class, n   int
+	home       *Cache
 	began      time.Time
 	prev, next *waiter
 	served     bool // buf and err are set, done is closed
@@ -76,7 +77,7 @@ func (p *Pool) serve() {
 	for w := p.waiters.first(); w != nil && full != p.waiters.classes; {
 		next := w.next
 		if full&(1<<w.class) == 0 {
-			b, err := p.take(w.class, w.n)
+			b, err := p.take(w.class, w.n, w.home)
 			switch err {
 			case ErrExhausted:
 				p.stuck = true
@@ -91,4 +92,14 @@ func (p *Pool) serve() {
 		}
 		w = next
 	}
+	if p.crowded.Load() && p.waiters.empty() && !p.closed {
+		p.crowded.Store(false)
+	}
+}
+
+// crowd makes caches give up what they keep, and keep nothing until nobody
+// waits. The pool is locked.
+func (p *Pool) crowd() {
+	p.crowded.Store(true)
+	p.recall()
 }

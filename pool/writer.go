@@ -12,7 +12,7 @@ import (
 var ErrFull = errors.New("pool: writer is full")
 
 // Writer makes a [List] of what is written to it, in buffers that it takes from
-// a pool as it needs them. The buffers belong to the Writer until List
+// a pool or cache as it needs them. The buffers belong to the Writer until List
 // hands them over, or Release gives them back.
 //
 // It is an [io.Writer], [io.StringWriter], [io.ByteWriter] and [io.ReaderFrom].
