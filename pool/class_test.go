@@ -6,6 +6,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -175,6 +176,7 @@ func TestOddSizes(t *testing.T) {
 			break
 		}
 		b.Resize(b.Cap())
+		assert.Zero(t, uintptr(unsafe.Pointer(&b.Bytes()[0]))%Align)
 		for i := range b.Bytes() {
 			b.Bytes()[i] = byte(len(l))
 		}
