@@ -68,13 +68,15 @@ func TestMaxHoldsUpItsClassAlone(t *testing.T) {
 	assert.Equal(t, 1, s.Classes[1].Waiting)
 	rest[0].Release()
 	assert.Equal(t, 2, <-order, "does not wait behind the full class")
+	rest[1].Release()
+	rest = append(rest[2:], get(t, p, 8192)...) // nor does who comes now
 
 	two[0].Release()
 	wg.Wait()
 	assert.Equal(t, 0, <-order)
 	assert.Equal(t, 1, <-order)
 	two[1].Release()
-	rest[1:].Release()
+	rest.Release()
 }
 
 func TestMaxWithCancelledWaiters(t *testing.T) {
@@ -129,8 +131,15 @@ func TestPrealloc(t *testing.T) {
 	b := get(t, p, 4096)
 	require.ErrorIs(t, p.CloseContext(expired()), context.Canceled)
 	b.Release()
-	require.NoError(t, p.Close())
 	assert.Zero(t, p.Stats().Held)
+	require.NoError(t, p.Close())
+}
+
+func TestPreallocOfTheWholeLimit(t *testing.T) {
+	p := newPool(t, Config{Limit: 64 << 10, Classes: []Class{{Size: 16 << 10, Prealloc: 4}, {Size: 4096}}})
+	get(t, p, 16<<10, 16<<10, 5000, 16<<10).Release()
+	_, err := p.TryGet(4096)
+	require.ErrorIs(t, err, ErrSize)
 }
 
 func expired() context.Context {
@@ -205,7 +214,12 @@ func TestTrim(t *testing.T) {
 	assert.EqualValues(t, 64<<10, p.Stats().Held, "a region with a block in use stays")
 	l[3].Release()
 	assert.EqualValues(t, 64<<10, p.Trim(0))
-	assert.EqualValues(t, 4, p.Stats().Shrinks)
+	get(t, p, 1000).Release()
+	assert.EqualValues(t, 64<<10, p.Trim(0))
+	s := p.Stats()
+	assert.EqualValues(t, 5, s.Shrinks)
+	assert.EqualValues(t, 7<<20+1024, s.PeakInUse, "the marks of high water stay")
+	assert.EqualValues(t, 7<<20+64<<10, s.PeakHeld)
 }
 
 func TestKeepDropsTheLongestIdle(t *testing.T) {

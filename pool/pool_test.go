@@ -265,8 +265,8 @@ func TestClose(t *testing.T) {
 	for range 3 {
 		require.NoError(t, <-closed)
 	}
-	require.NoError(t, p.Close())
 	assert.Zero(t, p.Stats().Held)
+	require.NoError(t, p.Close())
 }
 
 func TestManyGoroutines(t *testing.T) {
