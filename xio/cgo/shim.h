@@ -188,6 +188,20 @@ const char *xg_linkage(void);				/* any thread */
 int xg_mem_alloc(uint64_t len, struct xio_reg_mem *m);	/* any thread */
 void xg_mem_free(struct xio_reg_mem *m);		/* any thread */
 
+/* ---- memory of a kind (pages.c), any thread ---- */
+struct xg_pages {
+	struct xio_reg_mem	mem;
+	void			*base;		/* what was mapped */
+	uint64_t		base_len;
+	int			reserved;	/* the machine's reserved huge pages */
+};
+/* Touched and zeroed. huge and node (-1: any) are wishes, see pages.c. */
+int xg_pages_alloc(uint64_t len, int huge, int node, struct xg_pages *p);
+void xg_pages_free(struct xg_pages *p);
+int xg_node_exists(int node);
+/* -1 if the kernel does not tell. */
+int64_t xg_bytes_on_node(uintptr_t addr, uint64_t len, int node);
+
 /* ---- context and turn (ctx.c) ---- */
 struct xg_ctx *xg_ctx_new(const struct xg_limits *lim, int *err);
 /* keep: leave the library's context behind, it cannot be destroyed safely. */
