@@ -57,6 +57,8 @@ type Connection struct {
 	disp        *dispatcher // nil: no handler
 	maxPending  int
 	logger      *slog.Logger
+	observer    Observer
+	tracer      Tracer
 
 	win         window
 	reserveOnce sync.Once
@@ -136,37 +138,6 @@ func (c *Connection) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.loc
 
 // RemoteAddr is the peer's address.
 func (c *Connection) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.peer) }
-
-// counters are what ConnectionStats is read from.
-type counters struct {
-	sent, failed, abandoned, received, oneWays, dropped atomic.Uint64
-}
-
-// ConnectionStats counts what a connection did.
-type ConnectionStats struct {
-	Sent      uint64 // requests and one-way messages handed to the library
-	Failed    uint64 // calls and sends that ended with an error
-	Abandoned uint64 // calls left by their context before the end
-	Received  uint64 // requests that arrived
-	OneWays   uint64 // one-way messages that arrived
-	Dropped   uint64 // of these, those that nobody was there to get
-	InFlight  int    // slots of the queue in use
-	Depth     int    // slots of the queue
-}
-
-// Stats returns a snapshot.
-func (c *Connection) Stats() ConnectionStats {
-	return ConnectionStats{
-		Sent:      c.stats.sent.Load(),
-		Failed:    c.stats.failed.Load(),
-		Abandoned: c.stats.abandoned.Load(),
-		Received:  c.stats.received.Load(),
-		OneWays:   c.stats.oneWays.Load(),
-		Dropped:   c.stats.dropped.Load(),
-		InFlight:  int(c.win.inUse.Load()),
-		Depth:     c.depth,
-	}
-}
 
 // Close closes the connection gracefully and waits until the library is done
 // with it. Requests in flight end with ErrMsgFlushed; those the peer sent keep
@@ -407,7 +378,10 @@ func (c *Connection) response(e *cgo.Event) {
 	if !cl.inFlight || cl.gen != e.Gen {
 		return
 	}
-	if err := remoteError(cl.tx.View(), c.uri); err != nil {
+	v := cl.tx.View()
+	cl.got = len(v.Header()) + v.Len()
+	c.stats.bytesIn.Add(uint64(cl.got))
+	if err := remoteError(v, c.uri); err != nil {
 		cl.end(nil, err)
 		return
 	}
@@ -415,7 +389,7 @@ func (c *Connection) response(e *cgo.Event) {
 		cl.end(kept(cl), nil)
 		return
 	}
-	cl.end(copied(cl.tx.View()), nil)
+	cl.end(copied(v), nil)
 }
 
 // ended: a request of ours ended without response, or a one-way has gone.

@@ -66,6 +66,7 @@ type Context struct {
 	finished bool
 	woke     bool
 	heat     heat
+	now      int64 // when the last batch began or ended; see clock
 	turns    turnCounters
 
 	closeOnce sync.Once

@@ -305,6 +305,9 @@ func (c *Context) busy() (over bool) {
 // finished.
 func (c *Context) handle(nops, events int) (over bool) {
 	c.settle()
+	if events > 0 {
+		c.now = clock()
+	}
 	for i := range events {
 		c.event(i)
 	}
