@@ -65,9 +65,9 @@ type Context struct {
 	closing  bool
 	finished bool
 	woke     bool
-	heat     heat
+	linger   linger
 	now      int64 // when the last batch began or ended; see clock
-	turns    turnCounters
+	counts   turnCounters
 
 	closeOnce sync.Once
 	quiet     chan struct{} // closed when Close may return

@@ -1,9 +1,9 @@
 package xio
 
 import (
+	"math"
 	"os"
 	"runtime"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -16,13 +16,13 @@ type Drive int
 // Ways to drive a Context.
 const (
 	// DriveAuto is a goroutine. While there is nothing to do it waits in Go's
-	// netpoller, and costs no thread. While there is much to do it waits
-	// inside the library, which is quicker: on a thread, for as long as
-	// messages follow each other within a millisecond or so, and by no more
-	// Contexts at a time than twice GOMAXPROCS.
+	// netpoller, and costs no thread. Before it waits it looks for up to 50 us
+	// whether something comes, as long as that pays: to be woken takes longer
+	// than most answers do. Where nothing comes in that time, and where others
+	// need the processor, it soon stops doing so.
 	DriveAuto Drive = iota
-	// DrivePark is a goroutine that always waits in Go's netpoller: fewer
-	// threads, more time for an answer.
+	// DrivePark is a goroutine that always waits in Go's netpoller: less work
+	// for the processor where messages are few, more time for an answer.
 	DrivePark
 	// DriveBusy is a goroutine that never waits. It keeps a processor busy for
 	// every such Context, and answers soonest.
@@ -46,55 +46,6 @@ func (d Drive) String() string {
 		return "manual"
 	}
 	return "unknown"
-}
-
-// waitMS is how long a hot driver waits inside the library at a time.
-const waitMS = 1
-
-// heat tells a driver when to wait inside the library. It becomes hot when it is
-// woken several times in short order, and cold when nothing comes for a while.
-type heat struct {
-	last  time.Time
-	wakes int
-	slot  bool // one of the threads that may wait so is taken
-}
-
-const (
-	hotWakes = 4 // in a row, each within
-	hotGap   = time.Millisecond
-	coldMS   = 3 // waits of waitMS without anything
-)
-
-// hotSlots counts the drivers that wait inside the library.
-var hotSlots atomic.Int32
-
-// woken notes that a parked driver found something to do, and says whether it
-// has become hot.
-func (h *heat) woken() bool {
-	now := time.Now()
-	if now.Sub(h.last) > hotGap {
-		h.wakes = 0
-	}
-	h.last = now
-	h.wakes++
-	if h.wakes < hotWakes {
-		return false
-	}
-	if hotSlots.Add(1) > int32(2*runtime.GOMAXPROCS(0)) {
-		hotSlots.Add(-1)
-		h.wakes = 0
-		return false
-	}
-	h.slot = true
-	return true
-}
-
-func (h *heat) cool() {
-	if h.slot {
-		hotSlots.Add(-1)
-		h.slot = false
-	}
-	h.wakes = 0
 }
 
 // start starts the driver, if the Context has one of its own.
@@ -124,21 +75,22 @@ func (c *Context) drive(f *os.File, started chan<- error) {
 		}
 	}
 	started <- nil
-	over := false
-	for !over {
-		switch {
-		case c.how == DriveBusy:
+	if c.how == DriveBusy {
+		f.Close()
+		c.look(forEver)
+	} else {
+		// The netpoller is told of every arrival, waited for or not: it does
+		// not know the descriptor while the driver looks by itself.
+		for !c.park(f) {
 			f.Close()
-			over = c.busy()
-		case f == nil:
-			over = c.hot()
-			if !over {
-				f = c.file()
+			if c.look(lingerNS) {
+				f = nil
+				break
 			}
-		default:
-			over = c.cold(f)
+			f = c.file()
+		}
+		if f != nil {
 			f.Close()
-			f = nil
 		}
 	}
 	c.finishDrive()
@@ -196,25 +148,25 @@ func pollFile(fd int) (*os.File, error) {
 	return f, nil
 }
 
-// cold drives with waits in Go's netpoller. It returns true when the Context is
-// finished, false when it has become hot.
+// park drives with waits in Go's netpoller. It returns true when the Context is
+// finished, false when the driver had better look before it waits.
 //
 // It waits inside RawConn.Read. That call arms the netpoller first and then
-// runs parkedTurn, so an event that arrives during a turn is kept and ends the
-// wait that follows. The netpoller sees only changes of the poll descriptor:
-// parkedTurn therefore lets it wait only when nothing is ready any more.
+// runs turns, so an event that arrives during a turn is kept and ends the wait
+// that follows. The netpoller sees only changes of the poll descriptor: turns
+// therefore lets it wait only when nothing is ready any more.
 //
 // A submission is not missed either: the state is set to parked before the
 // submissions are looked at once more. Who submits after that finds the state
 // parked and writes to an eventfd that the poll descriptor covers, which ends the
 // wait whether it has begun or not.
-func (c *Context) cold(f *os.File) (over bool) {
+func (c *Context) park(f *os.File) (over bool) {
 	raw, err := f.SyscallConn()
 	if err == nil {
 		err = raw.Read(func(uintptr) bool {
-			var leave bool
-			over, leave = c.parkedTurn()
-			return over || leave
+			var look bool
+			over, look = c.turns()
+			return over || look
 		})
 	}
 	if err != nil {
@@ -224,79 +176,61 @@ func (c *Context) cold(f *os.File) (over bool) {
 	return over
 }
 
-// parkedTurn turns until there is nothing to do. leave says that the driver had
-// better wait inside the library.
-func (c *Context) parkedTurn() (over, leave bool) {
+// turns turns until there is nothing to do.
+func (c *Context) turns() (over, look bool) {
 	c.state.Store(running)
-	busy := false
-	for {
+	for fed := false; ; {
 		nops := c.fill()
 		events, again := c.cg.Turn(nops)
 		if c.handle(nops, events) {
 			return true, false
 		}
-		busy = busy || nops > 0 || events > 0
+		fed = fed || events > 0
 		if c.yield() || again || c.backlog != nil || !c.subs.empty() {
 			continue
 		}
-		if busy && c.how == DriveAuto && c.heat.woken() {
+		if fed && c.how == DriveAuto && c.linger.due() {
 			return false, true
 		}
-		busy = false
+		fed = false
 		c.state.Store(parked)
 		if c.subs.empty() {
-			c.turns.parks.Add(1)
+			c.counts.parks.Add(1)
 			return false, false
 		}
 		c.state.Store(running)
 	}
 }
 
-// hot drives with waits inside the library. It returns true when the Context is
-// finished, false when it has become cold.
-func (c *Context) hot() (over bool) {
-	defer c.heat.cool()
-	c.state.Store(running)
-	for vain := 0; vain < coldMS; {
-		nops := c.fill()
-		events := c.cg.TurnFor(nops, 0)
-		if c.handle(nops, events) {
-			return true
-		}
-		if c.yield() || events > 0 || c.backlog != nil || !c.subs.empty() {
-			vain = 0
-			continue
-		}
-		c.state.Store(parked)
-		if !c.subs.empty() {
-			c.state.Store(running)
-			continue
-		}
-		c.turns.waits.Add(1)
-		events = c.cg.TurnFor(0, waitMS)
-		c.state.Store(running)
-		if c.handle(0, events) {
-			return true
-		}
-		vain++
-		if c.yield() || events > 0 || !c.subs.empty() {
-			vain = 0
-		}
-	}
-	return false
-}
+const forEver = math.MaxInt64
 
-// busy drives without any waits.
-func (c *Context) busy() (over bool) {
+// look drives without waits, until nothing has come for so many nanoseconds. It
+// returns true when the Context is finished. The state stays running.
+func (c *Context) look(patience int64) (over bool) {
 	c.state.Store(running)
-	for {
+	last := clock()
+	for came := false; ; {
 		nops := c.fill()
-		events := c.cg.TurnFor(nops, 0)
+		events := c.cg.Look(nops)
 		if c.handle(nops, events) {
 			return true
 		}
 		if !c.yield() && events == 0 {
-			runtime.Gosched()
+			runtime.Gosched() // others may have something to do
+		}
+		now := clock()
+		spent := now - last
+		switch {
+		case patience == forEver:
+		case spent >= lingerLostNS:
+			c.linger.learn(came, spent)
+			return false
+		case events > 0 || nops > 0:
+			came = true
+			last = now
+		case spent >= patience:
+			c.linger.learn(came, spent)
+			return false
 		}
 	}
 }
@@ -311,7 +245,7 @@ func (c *Context) handle(nops, events int) (over bool) {
 	for i := range events {
 		c.event(i)
 	}
-	c.turns.add(nops, events)
+	c.counts.add(nops, events)
 	return c.closing && c.finish()
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,7 +32,7 @@ func TestDrives(t *testing.T) {
 			arrived := make(chan struct{}, 1000)
 			s := listen(t, ListenConfig{Context: there, OnMsg: func(*OneWay) { arrived <- struct{}{} }}, echo)
 			c := dial(t, Dialer{Context: here}, s)
-			for i := range 200 { // long enough to become hot
+			for i := range 200 { // one after the other
 				ask(t, c, fmt.Sprint(i))
 			}
 			var wg sync.WaitGroup
@@ -51,7 +50,7 @@ func TestDrives(t *testing.T) {
 			for range 100 {
 				<-arrived
 			}
-			time.Sleep(20 * time.Millisecond) // and cold again
+			time.Sleep(20 * time.Millisecond) // nothing to do
 			ask(t, c, "after a while")
 			st := here.Stats()
 			assert.Equal(t, 1, st.Connections)
@@ -59,50 +58,40 @@ func TestDrives(t *testing.T) {
 			assert.GreaterOrEqual(t, st.Submissions, uint64(1100))
 			assert.GreaterOrEqual(t, st.Events, uint64(1100))
 			switch how {
-			case DrivePark:
-				assert.Zero(t, st.Waits)
-				assert.Greater(t, st.Parks, uint64(0))
+			case DriveAuto, DrivePark:
+				assert.Positive(t, st.Parks)
 			case DriveBusy:
-				assert.Zero(t, st.Waits+st.Parks)
+				assert.Zero(t, st.Parks)
 			}
 		})
 	}
 }
 
-// A driver becomes hot when it is woken often, and no more of them than there
-// are places.
-func TestHeat(t *testing.T) {
-	before := hotSlots.Load()
-	hot := func(h *heat) bool {
-		for range hotWakes {
-			if h.woken() {
-				return true
+func TestLinger(t *testing.T) {
+	var l linger
+	looks := func(n int, came bool, spent int64) (looked int) {
+		for range n {
+			if l.due() {
+				looked++
+				l.learn(came, spent)
 			}
 		}
-		return false
+		return looked
 	}
-	var all []*heat
-	defer func() {
-		for _, h := range all {
-			h.cool()
-			h.cool()
-		}
-		assert.LessOrEqual(t, hotSlots.Load(), before)
-	}()
-	limit := 2 * runtime.GOMAXPROCS(0)
-	for range limit + 1 {
-		all = append(all, new(heat))
+	assert.Equal(t, 100, looks(100, true, lingerNS), "it pays")
+	assert.Less(t, looks(1000, false, lingerNS), 30, "in vain")
+	looks(restVain+1, true, lingerNS)
+	assert.Equal(t, 100, looks(100, true, lingerNS), "it pays again")
+	assert.Equal(t, 1, looks(restLeast, true, lingerLostNS), "the processor is lost")
+	assert.Equal(t, 2*restLeast, l.lost)
+	for range 20 {
+		l.rest = 0
+		looks(1, true, lingerLostNS)
 	}
-	last := all[limit]
-	for _, h := range all[:limit] {
-		// A machine that is busy may not get through within a millisecond.
-		eventually(t, "hot", func() bool { return hot(h) || hotSlots.Load() >= int32(limit) })
-	}
-	assert.False(t, hot(last), "no place is left")
-	var rare heat
-	rare.last = time.Now().Add(-time.Second)
-	rare.wakes = hotWakes
-	assert.False(t, rare.woken(), "not after a pause")
+	assert.Equal(t, restMost, l.lost)
+	l.rest = 0
+	looks(100, true, lingerNS)
+	assert.Less(t, l.lost, 2*restLeast, "forgotten in the end")
 }
 
 func TestDriveManual(t *testing.T) {

@@ -117,12 +117,12 @@ func TestObserverAndTracer(t *testing.T) {
 func TestTraceOfAnAbandonedCall(t *testing.T) {
 	leakCheck(t)
 	var here notes
-	release := make(chan struct{})
-	s := listen(t, ListenConfig{}, HandlerFunc(func(r *Request) { <-release; echo(r) }))
+	begun, release := make(chan struct{}), make(chan struct{})
+	s := listen(t, ListenConfig{}, HandlerFunc(func(r *Request) { close(begun); <-release; echo(r) }))
 	c := dial(t, Dialer{Observer: &here, Tracer: &here}, s)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
-		eventually(t, "sent", func() bool { return c.Stats().Sent == 1 })
+		<-begun
 		cancel()
 	}()
 	_, err := c.Call(ctx, &Message{Data: []byte("x")})

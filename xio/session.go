@@ -45,6 +45,7 @@ type Session struct {
 	server  *Server
 	moved   bool // the client was sent to portals
 	arrived bool // and has come to one
+	closing bool // nobody can come any more
 }
 
 // URI is, on a client, what was dialled; on a server, what the client asked
@@ -184,7 +185,11 @@ func (s *Session) detach(c *Connection) {
 	c.cg.Free()
 	i := slices.Index(s.conns, c)
 	s.conns = slices.Delete(s.conns, i, i+1)
-	if len(s.conns) > 0 || s.moved && !s.arrived {
+	switch {
+	case len(s.conns) > 0:
+		return
+	case s.moved && !s.arrived:
+		s.letGo()
 		return
 	}
 	s.over = s.server == nil
@@ -208,17 +213,21 @@ func (s *Session) end(ctx *Context) {
 	}
 }
 
-// abandon ends a session whose client never came to a portal. The lead's driver,
-// when all portals are closed.
+// abandon ends a session whose client never came to a portal, now or when its
+// set-up connection has gone. The lead's driver, when all portals are closed.
 func (s *Session) abandon() {
 	s.mu.Lock()
-	absent := len(s.conns) == 0 && s.moved && !s.arrived && !s.ended
-	if absent {
-		s.ended = true
+	defer s.mu.Unlock()
+	s.closing = true
+	s.letGo()
+}
+
+// letGo ends the session if its server is closing and nobody is left to come.
+func (s *Session) letGo() {
+	if !s.closing || len(s.conns) > 0 || !s.moved || s.arrived || s.ended {
+		return
 	}
-	s.mu.Unlock()
-	if absent {
-		s.cg.Abandon()
-		s.server.sessionGone(s.id)
-	}
+	s.ended = true
+	s.cg.Abandon()
+	s.server.sessionGone(s.id)
 }

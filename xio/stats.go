@@ -4,7 +4,7 @@ import "sync/atomic"
 
 // turnCounters are what ContextStats is read from.
 type turnCounters struct {
-	turns, submissions, events, waits, parks atomic.Uint64
+	turns, submissions, events, parks atomic.Uint64
 }
 
 func (t *turnCounters) add(nops, events int) {
@@ -22,7 +22,6 @@ type ContextStats struct {
 	Turns        uint64 // calls into the library
 	Submissions  uint64 // messages, replies and releases handed to it
 	Events       uint64 // what came of them: arrivals and ends
-	Waits        uint64 // waits inside the library
 	Parks        uint64 // waits in Go's netpoller
 	Connections  int    // at present
 	ReceiveBytes uint64 // receive memory in use for large messages
@@ -31,12 +30,11 @@ type ContextStats struct {
 // Stats returns a snapshot. The last two fields need the driver: while it is in a
 // handler Stats waits for it.
 func (c *Context) Stats() ContextStats {
-	t := &c.turns
+	t := &c.counts
 	s := ContextStats{
 		Turns:       t.turns.Load(),
 		Submissions: t.submissions.Load(),
 		Events:      t.events.Load(),
-		Waits:       t.waits.Load(),
 		Parks:       t.parks.Load(),
 	}
 	c.do(func() {

@@ -212,8 +212,8 @@ uint64_t xg_ctx_receive_bytes(struct xg_ctx *c);
 void xg_wake(struct xg_ctx *c);				/* any thread */
 struct xg_op *xg_ops(struct xg_ctx *c, uint32_t *cap);
 struct xg_event *xg_events(struct xg_ctx *c);
-/* wait_ms: how long to wait for something to happen; check: fill ready. */
-struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops, int wait_ms, int check);
+/* check: fill ready. */
+struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops, int check);
 
 /* ---- sessions (session.c) ---- */
 struct xg_session_args {
