@@ -172,7 +172,7 @@
 // # Statistics and logs
 //
 // [Connection.Stats], [Server.Stats] and [Context.Stats] are snapshots of
-// counters; [github.com/accelio/accelio-go/pool.Pool.Stats] is the same for
+// counters; [pool.Pool.Stats] is the same for
 // memory. What nobody can be told by an error, above all a handler's panic, goes
 // to the Logger in the options of what it concerns.
 //
