@@ -1,0 +1,218 @@
+package xio_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const comingFrom = "../docs/coming-from.md"
+
+func readText(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(b)
+}
+
+// parsePackage is the syntax of a package's files, tests excepted.
+func parsePackage(t *testing.T, dir string) []*ast.File {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	require.NoError(t, err)
+	var files []*ast.File
+	for _, p := range paths {
+		if strings.HasSuffix(p, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), p, nil, parser.ParseComments)
+		require.NoError(t, err)
+		files = append(files, f)
+	}
+	require.NotEmpty(t, files)
+	return files
+}
+
+// names are the exported names of a package: "Dial", "Connection.Call",
+// "Dialer.Index".
+type names map[string]bool
+
+func namesOf(files []*ast.File) names {
+	all := names{}
+	for _, f := range files {
+		for _, d := range f.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				all.add(receiver(d), d.Name)
+			case *ast.GenDecl:
+				for _, s := range d.Specs {
+					all.addSpec(s)
+				}
+			}
+		}
+	}
+	return all
+}
+
+func (all names) add(of string, ids ...*ast.Ident) {
+	for _, id := range ids {
+		if !id.IsExported() || of != "" && !ast.IsExported(of) {
+			continue
+		}
+		if of == "" {
+			all[id.Name] = true
+		} else {
+			all[of+"."+id.Name] = true
+		}
+	}
+}
+
+func (all names) addSpec(s ast.Spec) {
+	switch s := s.(type) {
+	case *ast.ValueSpec:
+		all.add("", s.Names...)
+	case *ast.TypeSpec:
+		all.add("", s.Name)
+		var fields *ast.FieldList
+		switch t := s.Type.(type) {
+		case *ast.StructType:
+			fields = t.Fields
+		case *ast.InterfaceType:
+			fields = t.Methods
+		default:
+			return
+		}
+		for _, f := range fields.List {
+			all.add(s.Name.Name, f.Names...)
+		}
+	}
+}
+
+// receiver is the type a method belongs to.
+func receiver(d *ast.FuncDecl) string {
+	if d.Recv == nil {
+		return ""
+	}
+	t := d.Recv.List[0].Type
+	if star, ok := t.(*ast.StarExpr); ok {
+		t = star.X
+	}
+	if id, ok := t.(*ast.Ident); ok {
+		return id.Name
+	}
+	return ""
+}
+
+// Every Go name on the page exists.
+func TestDocComingFromGo(t *testing.T) {
+	packages := map[string]names{
+		"xio":  namesOf(parsePackage(t, ".")),
+		"pool": namesOf(parsePackage(t, "../pool")),
+	}
+	require.True(t, packages["xio"]["Connection.Call"] && packages["pool"]["Source.Get"])
+	found := regexp.MustCompile(`\b(xio|pool)\.([A-Z]\w*(?:\.[A-Z]\w*)?)`).FindAllStringSubmatch(readText(t, comingFrom), -1)
+	require.NotEmpty(t, found)
+	for _, m := range found {
+		assert.True(t, packages[m[1]][m[2]], "%s does not exist", m[0])
+	}
+	// Who writes without the package's name escapes the check above.
+	for span := range strings.SplitSeq(readText(t, comingFrom), "`") {
+		for name := range packages["xio"] {
+			if strings.Contains(name, ".") {
+				assert.NotEqual(t, name, span, "without its package")
+			}
+		}
+	}
+}
+
+// Nothing of the C interface is left out of the page.
+func TestDocComingFromC(t *testing.T) {
+	header, page := readText(t, "../accelio/libxio.h"), readText(t, comingFrom)
+	for _, tc := range []struct {
+		what, pattern string
+		count         int
+	}{
+		{"functions", `(?m)^(?:\w+ )+\*?(xio_\w+)\(`, 57},
+		{"callbacks", `\(\*((?:on|assign)_\w+)\)`, 12},
+		{"session events", `\b(XIO_SESSION_\w*EVENT)\b`, 12},
+		{"message flags", `\b(XIO_MSG_FLAG_\w+)`, 5},
+		{"options", `\b(XIO_OPTNAME_\w+)`, 30},
+	} {
+		declared := map[string]bool{}
+		for _, m := range regexp.MustCompile(tc.pattern).FindAllStringSubmatch(header, -1) {
+			if !strings.HasPrefix(m[0], "static ") {
+				declared[m[1]] = true
+			}
+		}
+		assert.Len(t, declared, tc.count, tc.what)
+		for name := range declared {
+			there := regexp.MustCompile("`[^`\n]*\\b" + name + "\\b").MatchString(page)
+			assert.True(t, there, "%s: %s is not on the page", tc.what, name)
+		}
+	}
+}
+
+// The page's links lead somewhere.
+func TestDocComingFromLinks(t *testing.T) {
+	links := regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`).FindAllStringSubmatch(readText(t, comingFrom), -1)
+	require.NotEmpty(t, links)
+	for _, l := range links {
+		path := comingFrom
+		if l[1] != "" {
+			path = filepath.Join(filepath.Dir(comingFrom), l[1])
+		}
+		text := readText(t, path)
+		if l[2] != "" {
+			assert.Contains(t, anchors(text), l[2], l[0])
+		}
+	}
+}
+
+// anchors are what the headings of a page can be linked by.
+func anchors(page string) []string {
+	var list []string
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
+		plain := regexp.MustCompile(`[^\w\- ]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		list = append(list, strings.ReplaceAll(plain, " ", "-"))
+	}
+	return list
+}
+
+// What the package's comments refer to exists: links, and members of its types.
+func TestDocReferences(t *testing.T) {
+	files := parsePackage(t, ".")
+	ours, theirs := namesOf(files), namesOf(parsePackage(t, "../pool"))
+	link := regexp.MustCompile(`\[\*?(pool\.)?([A-Z]\w*(?:\.[A-Z]\w*)?)\]`)
+	member := regexp.MustCompile(`\b([A-Z]\w*)\]?\.([A-Z]\w*)`)
+	checked := 0
+	for _, f := range files {
+		for _, group := range f.Comments {
+			text := group.Text()
+			for _, m := range link.FindAllStringSubmatch(text, -1) {
+				in := ours
+				if m[1] != "" {
+					in = theirs
+				}
+				assert.True(t, in[m[2]], "%s does not exist", m[0])
+				checked++
+			}
+			for _, m := range member.FindAllStringSubmatch(text, -1) {
+				name := m[1] + "." + m[2]
+				if !ours[m[1]] || strings.Contains(text, "pool."+name) {
+					continue
+				}
+				assert.True(t, ours[name], "%s does not exist", name)
+				checked++
+			}
+		}
+	}
+	require.Greater(t, checked, 50)
+}
