@@ -125,12 +125,13 @@ func (l library) run(ctx context.Context, who contender) (map[string]float64, er
 		args = append(slices.Clone(args), "-server", s.address)
 	}
 	out, err := measure.Output(ctx, name, args...)
+	err = errors.Join(err, context.Cause(ctx))
 	more, serverErr := s.stop()
 	if serverErr != nil {
 		return nil, fmt.Errorf("server: %w", serverErr)
 	}
 	if err != nil {
-		return nil, errors.Join(err, context.Cause(ctx))
+		return nil, err
 	}
 	values, err := measure.Values(append(out, more...))
 	if err != nil {

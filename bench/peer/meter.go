@@ -45,9 +45,12 @@ func stampOf(data []byte, size int) (uint64, error) {
 type meter struct {
 	base        time.Time
 	start, stop int64 // since base
+	warm        time.Duration
+	seconds     time.Duration
 	size        int
 	peerClock   int32
 
+	opened       sync.Once
 	begun, ended sync.Once
 	before       usage
 	after        usage
@@ -63,12 +66,10 @@ type usage struct {
 }
 
 func newMeter(o *options) (*meter, error) {
-	m := &meter{size: o.size, peerClock: cpuClock(o.pid), base: time.Now()}
+	m := &meter{size: o.size, warm: o.warm, seconds: o.seconds, peerClock: cpuClock(o.pid), base: time.Now()}
 	if _, err := m.usage(); err != nil {
 		return nil, err
 	}
-	m.start = int64(time.Since(m.base) + o.warm)
-	m.stop = m.start + int64(o.seconds)
 	return m, nil
 }
 
@@ -110,7 +111,12 @@ type flow struct {
 	err      error
 }
 
+// flow opens an account. The first one opens the run: the connection is there.
 func (m *meter) flow() *flow {
+	m.opened.Do(func() {
+		m.start = m.now() + int64(m.warm)
+		m.stop = m.start + int64(m.seconds)
+	})
 	f := &flow{m: m, latency: hdrhistogram.New(1, int64(time.Minute), 2)}
 	m.mu.Lock()
 	m.flows = append(m.flows, f)

@@ -15,10 +15,29 @@ import (
 const (
 	tcpHeader = 8
 	tcpBuffer = 64 << 10
-	// Below this size everything in flight fits into the sockets' buffers,
-	// and messages are worth gathering before a system call.
+	// Up to this size everything in flight fits into the sockets' buffers.
 	tcpSmall = 2 << 10
 )
+
+// tcpConn reads and writes messages of one size. Small ones are gathered, so
+// that a burst costs one system call; those that would fill the buffer are read
+// to where they belong, and written from there.
+type tcpConn struct {
+	net.Conn
+	r     io.Reader
+	burst *bufio.Reader // r, if it is buffered
+	w     *bufio.Writer
+	frame []byte // the last message, behind its header
+}
+
+func newTCP(c net.Conn, size int) *tcpConn {
+	t := &tcpConn{Conn: c, r: c, w: bufio.NewWriterSize(c, tcpBuffer), frame: tcpFrame(size)}
+	if size < tcpBuffer/2 {
+		t.burst = bufio.NewReaderSize(c, tcpBuffer)
+		t.r = t.burst
+	}
+	return t
+}
 
 // tcpFrame is a message with its header in front, so that one write takes both.
 func tcpFrame(size int) []byte {
@@ -27,15 +46,25 @@ func tcpFrame(size int) []byte {
 	return b
 }
 
-// tcpRead reads a message into frame, of which it must have the size.
-func tcpRead(r io.Reader, frame []byte) error {
-	if _, err := io.ReadFull(r, frame); err != nil {
-		return err
+// read reads the next message and returns its data.
+func (t *tcpConn) read() ([]byte, error) {
+	size := len(t.frame) - tcpHeader
+	if _, err := io.ReadFull(t.r, t.frame); err != nil {
+		return nil, err
 	}
-	if n := binary.LittleEndian.Uint32(frame); int(n) != len(frame)-tcpHeader {
-		return fmt.Errorf("a message of %d bytes instead of %d", n, len(frame)-tcpHeader)
+	if n := int(binary.LittleEndian.Uint32(t.frame)); n != size {
+		return nil, fmt.Errorf("a message of %d bytes instead of %d", n, size)
 	}
-	return nil
+	return t.frame[tcpHeader:], nil
+}
+
+// flush writes what is gathered, unless another message of the burst is there
+// to be read first.
+func (t *tcpConn) flush() error {
+	if t.burst != nil && t.burst.Buffered() >= len(t.frame) {
+		return nil
+	}
+	return t.w.Flush()
 }
 
 func tcpServe(m *serverMeter) (int, error) {
@@ -55,24 +84,21 @@ func tcpServe(m *serverMeter) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// tcpEcho answers in turn; what is written waits until no whole request is left
-// in the read buffer, so that a burst costs one read and one write.
+// tcpEcho answers in turn until the client leaves.
 func tcpEcho(c net.Conn, m *serverMeter) error {
 	defer c.Close()
-	r, w := bufio.NewReaderSize(c, tcpBuffer), bufio.NewWriterSize(c, tcpBuffer)
-	frame := tcpFrame(m.size)
+	t := newTCP(c, m.size)
 	for {
-		if err := tcpRead(r, frame); err != nil {
+		data, err := t.read()
+		if err != nil {
 			return err
 		}
-		m.check(frame[tcpHeader:])
-		if _, err := w.Write(frame); err != nil {
+		m.check(data)
+		if _, err := t.w.Write(t.frame); err != nil {
 			return err
 		}
-		if r.Buffered() < len(frame) {
-			if err := w.Flush(); err != nil {
-				return err
-			}
+		if err := t.flush(); err != nil {
+			return err
 		}
 	}
 }
@@ -87,42 +113,59 @@ func tcpClient(o *options, m *meter) error {
 		return err
 	}
 	defer c.Close()
-	f := m.flow()
-	slots := m.slots(o.depth)
+	t, f, slots := newTCP(c, o.size), m.flow(), m.slots(o.depth)
 	frames := make([][]byte, o.depth)
 	for i := range slots {
 		frames[i] = tcpFrame(o.size)
 		slots[i].buf = frames[i][tcpHeader:]
 	}
-	r, w := bufio.NewReaderSize(c, tcpBuffer), bufio.NewWriterSize(c, tcpBuffer)
-	begin := func(i int) {
-		f.begin(&slots[i], o.depth)
-		binary.LittleEndian.PutUint32(frames[i][4:], uint32(slots[i].stamp))
-	}
 	send := func(i int) error {
-		begin(i)
-		_, err := w.Write(frames[i])
+		_, err := t.w.Write(frames[i])
 		return err
 	}
-	flush := func() error {
-		if r.Buffered() >= tcpHeader+o.size {
-			return nil
-		}
-		return w.Flush()
-	}
+	flush := t.flush
 	if o.size > tcpSmall && o.depth > 1 {
 		queue, failed := make(chan int, o.depth), make(chan error, 1)
 		defer func() { <-failed }()
 		defer close(queue)
-		go func() { failed <- tcpWriter(w, frames, queue) }()
+		go func() { failed <- tcpWriter(t.w, frames, queue) }()
 		send = func(i int) error {
-			begin(i)
 			queue <- i
 			return nil
 		}
 		flush = func() error { return nil }
 	}
-	return tcpRing(f, r, slots, send, flush)
+	next := func(i int) error {
+		f.begin(&slots[i], o.depth)
+		binary.LittleEndian.PutUint32(frames[i][4:], uint32(slots[i].stamp))
+		return send(i)
+	}
+	for i := range slots {
+		if err := next(i); err != nil {
+			return err
+		}
+	}
+	for i, running := 0, o.depth; running > 0; i = (i + 1) % o.depth { // order is kept
+		if err := flush(); err != nil {
+			return err
+		}
+		data, err := t.read()
+		if err != nil {
+			return err
+		}
+		more, err := f.end(&slots[i], data)
+		if err != nil {
+			return err
+		}
+		if !more {
+			running--
+			continue
+		}
+		if err := next(i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tcpWriter writes the frames whose index it gets, and flushes when no more
@@ -136,36 +179,6 @@ func tcpWriter(w *bufio.Writer, frames [][]byte, queue <-chan int) error {
 			if err := w.Flush(); err != nil {
 				return err
 			}
-		}
-	}
-	return nil
-}
-
-// tcpRing keeps all slots in flight; answers come in the order of sending.
-func tcpRing(f *flow, r *bufio.Reader, slots []slot, send func(int) error, flush func() error) error {
-	for i := range slots {
-		if err := send(i); err != nil {
-			return err
-		}
-	}
-	frame := tcpFrame(f.m.size)
-	for i, running := 0, len(slots); running > 0; i = (i + 1) % len(slots) {
-		if err := flush(); err != nil {
-			return err
-		}
-		if err := tcpRead(r, frame); err != nil {
-			return err
-		}
-		more, err := f.end(&slots[i], frame[tcpHeader:])
-		if err != nil {
-			return err
-		}
-		if !more {
-			running--
-			continue
-		}
-		if err := send(i); err != nil {
-			return err
 		}
 	}
 	return nil
