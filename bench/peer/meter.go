@@ -40,20 +40,26 @@ func stampOf(data []byte, size int) (uint64, error) {
 
 // meter measures one run of a client: after a time to warm up it takes the
 // requests that are answered in the measured time, their latencies, the CPU
-// time of both processes and this one's allocations. Answers that come later are
-// awaited, not counted.
+// time of both processes and this one's allocations. As in the C program, the
+// time begins with the first answer after the warm-up and ends with the first
+// one after its planned length. Answers that come later are awaited, not counted.
 type meter struct {
-	base        time.Time
-	start, stop int64 // since base
-	warm        time.Duration
-	seconds     time.Duration
-	size        int
-	peerClock   int32
+	base      time.Time
+	size      int
+	warm      time.Duration
+	seconds   time.Duration
+	peerClock int32
 
-	opened       sync.Once
-	begun, ended sync.Once
-	before       usage
-	after        usage
+	opened sync.Once
+	ready  int64 // end of the warm-up, since base, like all times
+
+	begun       sync.Once
+	start, stop int64
+	before      usage
+
+	ended sync.Once
+	last  int64
+	after usage
 
 	mu    sync.Mutex
 	flows []*flow
@@ -103,19 +109,18 @@ func (m *meter) now() int64 { return int64(time.Since(m.base)) }
 // flow is the account of one goroutine, or of several that never run at the
 // same time.
 type flow struct {
-	m        *meter
-	started  bool
-	verified uint64
-	counted  uint64 // of verified: in the measured time
-	latency  *hdrhistogram.Histogram
-	err      error
+	m         *meter
+	measuring bool
+	verified  uint64
+	counted   uint64 // of verified: in the measured time
+	latency   *hdrhistogram.Histogram
+	err       error
 }
 
 // flow opens an account. The first one opens the run: the connection is there.
 func (m *meter) flow() *flow {
 	m.opened.Do(func() {
-		m.start = m.now() + int64(m.warm)
-		m.stop = m.start + int64(m.seconds)
+		m.ready = m.now() + int64(m.warm)
 	})
 	f := &flow{m: m, latency: hdrhistogram.New(1, int64(time.Minute), 2)}
 	m.mu.Lock()
@@ -164,19 +169,35 @@ func (f *flow) endStamp(s *slot, got uint64) (more bool, err error) {
 	}
 	f.verified++
 	now := f.m.now()
+	if now < f.m.ready {
+		return true, nil
+	}
+	if !f.measuring {
+		f.measuring = true
+		f.m.begun.Do(f.measure)
+	}
 	switch {
 	case now < f.m.start:
-		return true, nil
+		return true, f.err
 	case now >= f.m.stop:
-		f.m.ended.Do(func() { f.m.after, f.err = f.m.usage() })
-		return false, f.err
-	case !f.started:
-		f.started = true
-		f.m.begun.Do(func() { f.m.before, f.err = f.m.usage() })
+		last := false
+		f.m.ended.Do(func() { last = true })
+		if !last {
+			return false, f.err
+		}
+		f.m.last = now
+		f.m.after, f.err = f.m.usage()
 	}
 	f.counted++
 	f.latency.RecordValue(now - s.sent)
-	return true, f.err
+	return now < f.m.stop, f.err
+}
+
+// measure begins the measured time. The answer that does it came before it.
+func (f *flow) measure() {
+	f.m.before, f.err = f.m.usage()
+	f.m.start = f.m.now()
+	f.m.stop = f.m.start + int64(f.m.seconds)
 }
 
 // report prints the values on one line.
@@ -191,7 +212,7 @@ func (m *meter) report(w io.Writer) error {
 	if counted == 0 {
 		return errors.New("no request was answered in the measured time")
 	}
-	n, secs := float64(counted), float64(m.stop-m.start)/1e9
+	n, secs := float64(counted), float64(m.last-m.start)/1e9
 	own, peer := m.after.own-m.before.own, m.after.peer-m.before.peer
 	us := func(ns int64) float64 { return float64(ns) / 1e3 }
 	_, err := fmt.Fprintf(w, "messages=%d verified=%d seconds=%.3f rate=%.1f cpu_us=%.3f cpu_client_us=%.3f "+

@@ -55,14 +55,15 @@ func TestWindow(t *testing.T) {
 	}
 	require.True(t, end())
 	require.ErrorContains(t, m.report(new(bytes.Buffer)), "no request was answered in the measured time")
-	m.start = 0
+	m.ready = 0
+	require.True(t, end(), "begins")
 	require.True(t, end())
-	require.True(t, end())
-	m.stop = 1
+	m.stop = m.now()
+	require.False(t, end(), "ends")
 	require.False(t, end())
 	var out bytes.Buffer
 	require.NoError(t, m.report(&out))
-	require.Contains(t, out.String(), "messages=2 verified=4 ")
+	require.Contains(t, out.String(), "messages=2 verified=5 ")
 	require.Contains(t, out.String(), " allocs=")
 }
 
