@@ -64,8 +64,11 @@ func readValues(t *testing.T, name string) map[key]string {
 	require.NoError(t, err)
 	values := map[key]string{}
 	for _, r := range rows[1:] {
-		require.NotEmpty(t, r[5])
-		values[key{r[1], r[2], r[3], r[4]}] = r[5]
+		for i, metric := range rows[0][4:] {
+			if v := r[4+i]; v != "" {
+				values[key{r[1], r[2], r[3], metric}] = v
+			}
+		}
 	}
 	return values
 }

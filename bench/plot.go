@@ -89,6 +89,9 @@ func (r *results) plots() (map[string][]string, error) {
 	return files, nil
 }
 
+// legendLines is the place of the legend above the points, in lines of names.
+const legendLines = 1.5
+
 // savePlot writes a plot with a logarithmic axis of values and a line for each
 // name.
 func savePlot(file, title string, names []string, list []series) error {
@@ -96,7 +99,6 @@ func savePlot(file, title string, names []string, list []series) error {
 	p.Title.Text = title
 	p.Title.Padding = vg.Points(8)
 	p.NominalY(names...)
-	p.Y.Min, p.Y.Max = -0.5, float64(len(names))-0.5
 	p.X.Scale = plot.LogScale{}
 	p.X.Tick.Marker = plot.LogTicks{Prec: -1}
 	p.Legend.Top = true
@@ -119,9 +121,9 @@ func savePlot(file, title string, names []string, list []series) error {
 		p.Add(scatter)
 		p.Legend.Add(s.name, scatter)
 	}
-	if p.X.Min == p.X.Max { // a logarithmic axis needs a length
-		p.X.Min, p.X.Max = p.X.Min/2, p.X.Max*2
-	}
-	height := vg.Centimeter * vg.Length(3+0.6*float64(len(names)))
+	const margin = 1.2
+	p.X.Min, p.X.Max = p.X.Min/margin, p.X.Max*margin
+	p.Y.Min, p.Y.Max = -0.5, float64(len(names))+legendLines
+	height := vg.Centimeter * vg.Length(3+0.6*(float64(len(names))+legendLines))
 	return p.Save(24*vg.Centimeter, height, file)
 }

@@ -27,9 +27,16 @@ type results struct {
 	c        *config
 	p        *programs
 	measured measured
-	rows     [][]string // of the CSV
+	runs     []values // in the order they were made
 	machine  [][2]string
 	began    time.Time
+}
+
+// values are what one run printed.
+type values struct {
+	round int
+	key   // without a metric
+	by    map[string]float64
 }
 
 func newResults(c *config, p *programs) *results {
@@ -37,12 +44,10 @@ func newResults(c *config, p *programs) *results {
 }
 
 // add keeps the values of one run.
-func (r *results) add(round int, k key, values map[string]float64) {
-	for _, k.metric = range slices.Sorted(maps.Keys(values)) {
-		v := values[k.metric]
-		r.measured[k] = append(r.measured[k], v)
-		r.rows = append(r.rows, []string{strconv.Itoa(round + 1), k.library, k.cs, k.contender, k.metric,
-			strconv.FormatFloat(v, 'f', -1, 64)})
+func (r *results) add(round int, k key, by map[string]float64) {
+	r.runs = append(r.runs, values{round, k, by})
+	for k.metric = range by {
+		r.measured[k] = append(r.measured[k], by[k.metric])
 	}
 }
 
@@ -137,11 +142,26 @@ func (r *results) file(name string, write func(io.Writer) error) error {
 }
 
 func (r *results) writeValues(w io.Writer) error {
-	out := csv.NewWriter(w)
-	if err := out.Write([]string{"round", "library", "case", "contender", "metric", "value"}); err != nil {
-		return err
+	metrics := map[string]bool{}
+	for _, v := range r.runs {
+		for name := range v.by {
+			metrics[name] = true
+		}
 	}
-	return out.WriteAll(r.rows)
+	columns := slices.Sorted(maps.Keys(metrics))
+	rows := [][]string{append([]string{"round", "library", "case", "contender"}, columns...)}
+	for _, v := range r.runs {
+		row := []string{strconv.Itoa(v.round + 1), v.library, v.cs, v.contender}
+		for _, name := range columns {
+			text := "" // not every program prints everything
+			if x, ok := v.by[name]; ok {
+				text = strconv.FormatFloat(x, 'f', -1, 64)
+			}
+			row = append(row, text)
+		}
+		rows = append(rows, row)
+	}
+	return csv.NewWriter(w).WriteAll(rows)
 }
 
 func (r *results) writePage(w io.Writer, plots map[string][]string) error {

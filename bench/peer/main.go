@@ -21,8 +21,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/accelio/accelio-go/xio"
 )
 
 // options say what a process does. Server and client get the same size, depth
@@ -53,7 +51,7 @@ type peer struct {
 
 // peers by name. Files of peers that are not always built add theirs.
 var peers = map[string]peer{
-	"xio":         {serve: xioServe, client: xioClient, version: func() string { return xio.Engine().String() }},
+	"xio":         {serve: xioServe, client: xioClient, version: xioVersion},
 	"grpc-unary":  {serve: grpcServe, client: grpcUnary},
 	"grpc-stream": {serve: grpcServe, client: grpcStream},
 	"netrpc":      {serve: netrpcServe, client: netrpcClient},

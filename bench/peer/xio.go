@@ -13,6 +13,11 @@ import (
 	"github.com/accelio/accelio-go/xio"
 )
 
+func xioVersion() string {
+	e := xio.Engine()
+	return e.Provider + " " + e.Version
+}
+
 // xioServe answers on the driver: nothing is faster, and the handler never
 // blocks. A reply with the request's own data is sent from where it lies.
 func xioServe(m *serverMeter) (int, error) {
