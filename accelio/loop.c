@@ -7,6 +7,9 @@
  * before the loop sleeps. Work that defers itself again runs in the next
  * pass, which then does not sleep.
  *
+ * A pass that may wait first looks whether more input comes (linger), because
+ * to sleep and be woken costs more than most answers take.
+ *
  * Timers use a timerfd in the same epoll set, so that a program that watches
  * the context's poll fd from its own loop sees them too.
  *
@@ -86,6 +89,8 @@ int xe_loop_init(struct xe_loop *l)
 	xe_list_init(&l->work);
 	xe_list_init(&l->user_handlers);
 	xe_list_init(&l->posted);
+	l->vain = 1;
+	l->lost = XE_LOOP_REST_LEAST;
 	l->wake.fn = on_wake;
 	l->clock.fn = on_clock;
 	l->wake.fd = -1;
@@ -307,6 +312,55 @@ static void spin(struct xe_loop *l)
 	run_work(l);
 }
 
+/* Learns from a time that was spent looking for input. */
+static void lingered(struct xe_loop *l, int64_t spent)
+{
+	if (spent >= XE_LOOP_LINGER_LOST_NS) {
+		l->rest = l->lost;
+		if (l->lost < XE_LOOP_REST_LOST)
+			l->lost *= 2;
+	} else if (l->input && spent >= XE_LOOP_LINGER_SOON_NS) {
+		l->vain = 1;
+		if (l->lost > XE_LOOP_REST_LEAST && ++l->won % 8 == 0)
+			l->lost -= l->lost / XE_LOOP_REST_LEAST;
+	} else {
+		l->rest = l->vain;
+		if (l->vain < XE_LOOP_REST_VAIN)
+			l->vain *= 2;
+	}
+}
+
+/*
+ * To wake a thread that sleeps costs several times what it takes the peer to
+ * answer. So the loop looks for a moment whether the next input comes, if some
+ * has just come. Where that was in vain it rests for longer and longer. Where
+ * input comes at once there is more behind it, which had better come together:
+ * sleeping, or not even that, makes larger batches. And on a machine that has
+ * others waiting for the processor it sleeps, because that serves both.
+ */
+static bool linger(struct xe_loop *l)
+{
+	int64_t begin, spent = 0;
+	unsigned int i;
+
+	if (!l->hot || !l->fed)
+		return false;
+	if (l->rest > 0) {
+		l->rest--;
+		return false;
+	}
+	begin = xe_now_ns();
+	for (i = 0; i < XE_LOOP_LINGER_LOOKS && l->hot && !l->input &&
+	     spent < XE_LOOP_LINGER_NS && xe_list_empty(&l->work) &&
+	     !atomic_load(&l->any_posted) && !atomic_load(&l->stop); i++) {
+		l->hot->fn(l->hot, EPOLLIN);
+		spent = xe_now_ns() - begin;
+	}
+	lingered(l, spent);
+	run_work(l);
+	return l->input;
+}
+
 void xe_loop_pass(struct xe_loop *l, int timeout_ms)
 {
 	bool may_wait = timeout_ms != 0;
@@ -319,8 +373,13 @@ void xe_loop_pass(struct xe_loop *l, int timeout_ms)
 	l->input = false;
 	if (!may_wait && l->idle >= XE_LOOP_SPIN)
 		spin(l);
+	else if (timeout_ms != 0 && linger(l))
+		timeout_ms = 0;
+	if (!xe_list_empty(&l->work) || atomic_load(&l->any_posted))
+		timeout_ms = 0;
 	wait_and_dispatch(l, timeout_ms);
 	l->idle = l->input || may_wait ? 0 : l->idle + 1;
+	l->fed = l->input;
 	run_posted(l);
 	run_work(l);
 	l->running = false;

@@ -20,6 +20,13 @@
 
 #define XE_LOOP_BATCH	128	/* ready descriptors taken at once */
 #define XE_LOOP_SPIN	4u	/* idle passes that show a spinning program */
+#define XE_LOOP_LINGER_NS	50000	/* looked for input before sleeping */
+#define XE_LOOP_LINGER_LOOKS	256u	/* and not more often than this */
+#define XE_LOOP_LINGER_SOON_NS	4000	/* input that others were behind */
+#define XE_LOOP_LINGER_LOST_NS	1000000	/* somebody else had the processor */
+#define XE_LOOP_REST_VAIN	64u	/* most sleeps between vain looks */
+#define XE_LOOP_REST_LOST	16384u	/* and on a busy machine */
+#define XE_LOOP_REST_LEAST	64u
 
 /* A descriptor in the loop; lives inside its owner. */
 struct xe_ev {
@@ -52,6 +59,11 @@ struct xe_loop {
 	struct xe_ev *hot;		/* its socket had input last */
 	bool input;			/* set by whoever gets some */
 	unsigned int idle;		/* passes in a row with nothing */
+	bool fed;			/* the last pass had input */
+	unsigned int rest;		/* sleeps before it lingers again */
+	unsigned int vain;		/* what rest becomes if that is in vain */
+	unsigned int lost;		/* or if the processor is lost by it */
+	unsigned int won;		/* how often it was not in vain */
 
 	atomic_bool stop;		/* sticky: ends this or the next run */
 	atomic_bool woken;		/* the eventfd is readable */

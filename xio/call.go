@@ -12,26 +12,31 @@ import (
 const (
 	callIdle      uint32 = iota
 	callPending          // submitted, the result is awaited
+	callSent             // submitted, nobody waits; a one-way
 	callAbandoned        // the caller has left; the driver cleans up
 	callDone             // the result is there
 )
 
 // call is the Go half of a request slot, reused for one request after another.
 type call struct {
-	sub      submission
-	conn     *Connection
-	tx       *cgo.Tx
-	index    uint32
-	gen      uint32
-	nextFree atomic.Uint32
-	state    atomic.Uint32
-	inFlight bool // driver: the library has it
-	done     chan struct{}
-	fn       func(*Response, error)
-	rsp      *Response
-	err      error
-	bufs     [MaxSegments]*pool.Buffer
-	nbufs    int
+	sub       submission
+	conn      *Connection
+	tx        *cgo.Tx
+	index     uint32
+	gen       uint32
+	nextFree  atomic.Uint32
+	state     atomic.Uint32
+	inFlight  bool // driver: the library has it
+	oneWay    bool
+	done      chan struct{}
+	fn        func(*Response, error)
+	sent      func(error) // of a one-way
+	delivered func()
+	cancel    cancellation
+	rsp       *Response
+	err       error
+	bufs      [MaxSegments]*pool.Buffer
+	nbufs     int
 }
 
 // Call sends a request and waits for its response. It may be called from any
@@ -40,8 +45,9 @@ type call struct {
 //
 // When ctx ends first, Call returns at once with an error that matches ctx's,
 // and the request is abandoned: it may or may not reach the peer, and a late
-// response is thrown away. Buffers of m stay referenced until the library is
-// done with them.
+// response is thrown away. If both sides run on the embedded engine the peer is
+// told, and the Context of its Request ends. Buffers of m stay referenced until
+// the library is done with them.
 //
 // Errors: ErrMsgSize and ErrMsgInvalid for an m that cannot be sent; ErrClosed
 // after Close; the code of the loss when the connection is gone; ErrMsgFlushed
@@ -56,6 +62,11 @@ func (c *Connection) Call(ctx context.Context, m *Message) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.await(ctx, cl)
+}
+
+// await submits a message and waits for its end.
+func (c *Connection) await(ctx context.Context, cl *call) (*Response, error) {
 	cl.state.Store(callPending)
 	c.ctx.push(&cl.sub, subSend)
 
@@ -65,8 +76,10 @@ func (c *Connection) Call(ctx context.Context, m *Message) (*Response, error) {
 		select {
 		case <-cl.done:
 		case <-ctx.Done():
+			op, gen := cl.op(), cl.gen
 			if cl.state.CompareAndSwap(callPending, callAbandoned) {
-				return nil, contextError("call", c.uri, ctx.Err())
+				c.cancel(cl, gen)
+				return nil, contextError(op, c.uri, ctx.Err())
 			}
 			<-cl.done
 		}
@@ -147,7 +160,10 @@ func (c *Connection) prepare(ctx context.Context, op string, m *Message, wait bo
 	}
 	cl.gen++
 	cl.tx.SetGen(cl.gen)
+	cl.tx.SetOneWay(false)
 	cl.tx.SetMaxResponse(c.room(m))
+	cl.delivered = m.OnDelivered
+	cl.tx.SetReceipt(m.OnDelivered != nil)
 	if large == nil {
 		cl.tx.Begin(m.Header, m.Data)
 	} else {
@@ -183,6 +199,22 @@ func (c *Connection) slot(ctx context.Context, wait bool) (*call, error) {
 	}
 	cl, _ := c.win.tryAcquire()
 	return cl, nil
+}
+
+// setOneWay makes a one-way message of what was prepared.
+func (cl *call) setOneWay(receipt bool) {
+	cl.oneWay, cl.delivered = true, nil
+	cl.tx.SetOneWay(true)
+	cl.tx.SetReceipt(receipt)
+	cl.tx.SetMaxResponse(0)
+}
+
+// op is what errors call it.
+func (cl *call) op() string {
+	if cl.oneWay {
+		return "send"
+	}
+	return "call"
 }
 
 // add makes a buffer, with one reference to it, part of the request.
@@ -227,6 +259,7 @@ func (cl *call) release() {
 }
 
 func (cl *call) free() {
+	cl.oneWay, cl.delivered = false, nil
 	cl.state.Store(callIdle)
 	cl.conn.win.release(cl)
 }
@@ -236,7 +269,7 @@ func (cl *call) free() {
 func (cl *call) begin() bool {
 	switch {
 	case cl.conn.torn:
-		cl.end(nil, cl.conn.gone("call"))
+		cl.end(nil, cl.conn.gone(cl.op()))
 	case cl.state.Load() == callAbandoned:
 		cl.end(nil, nil)
 	default:
@@ -256,6 +289,19 @@ func (cl *call) end(rsp *Response, err error) {
 	}
 	cl.nbufs = 0
 
+	if cl.oneWay && cl.state.Load() == callSent {
+		c, fn := cl.conn, cl.sent
+		cl.sent = nil
+		cl.free()
+		if err != nil {
+			c.stats.failed.Add(1)
+		}
+		if fn != nil {
+			fn(err)
+		}
+		c.maybeFree()
+		return
+	}
 	if fn := cl.fn; fn != nil {
 		cl.fn = nil
 		c := cl.conn
@@ -286,4 +332,24 @@ func (cl *call) end(rsp *Response, err error) {
 	}
 	cl.free()
 	cl.conn.maybeFree()
+}
+
+// cancellation asks the peer to give an abandoned request up. It is a submission
+// of its own, because the call's may be in use for the next request by the time
+// the driver looks at it.
+type cancellation struct {
+	sub    submission
+	queued atomic.Bool
+	gen    uint32
+}
+
+// cancel submits the cancellation of a call, unless an earlier one of the same
+// slot is still waiting: that was for a request long gone, and losing this one
+// costs the peer some work and nobody anything else.
+func (c *Connection) cancel(cl *call, gen uint32) {
+	if !cgo.Kin() || cl.cancel.queued.Swap(true) {
+		return
+	}
+	cl.cancel.gen = gen
+	c.ctx.push(&cl.cancel.sub, subCancel)
 }

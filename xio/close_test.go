@@ -41,7 +41,7 @@ func TestCloseFromEitherSide(t *testing.T) {
 				wg.Go(func() { c.Close() })
 				wg.Go(func() { s.Close() })
 				wg.Go(func() { c.ctx.Close() })
-				wg.Go(func() { s.ctx.Close() })
+				wg.Go(func() { s.lead.ctx.Close() })
 			}
 			wg.Wait()
 		}},

@@ -1,14 +1,12 @@
 package xio
 
 import (
-	"context"
 	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"github.com/accelio/accelio-go/xio/cgo"
@@ -17,12 +15,14 @@ import (
 // State is where a connection is in its life.
 type State int32
 
-// States of a connection, in order; none is ever left for an earlier one.
+// States of a connection, in order; only StateReconnecting is ever left for an
+// earlier one, StateUp.
 const (
-	StateConnecting State = iota // not yet accepted by the server
-	StateUp                      // requests flow
-	StateClosing                 // Close was called, or the peer is gone
-	StateClosed                  // the library's teardown is over
+	StateConnecting   State = iota // not yet accepted by the server
+	StateUp                        // messages flow
+	StateReconnecting              // the network is lost, messages wait; see LibraryOptions.Reconnect
+	StateClosing                   // Close was called, or the peer is gone
+	StateClosed                    // the library's teardown is over
 )
 
 // String names the state.
@@ -32,6 +32,8 @@ func (s State) String() string {
 		return "connecting"
 	case StateUp:
 		return "up"
+	case StateReconnecting:
+		return "reconnecting"
 	case StateClosing:
 		return "closing"
 	case StateClosed:
@@ -40,8 +42,8 @@ func (s State) String() string {
 	return "unknown"
 }
 
-// Connection carries requests, in both directions. It is safe for concurrent
-// use. A client gets one from [Dial], a server from [Request.Conn] or
+// Connection carries requests and one-way messages, in both directions. It is
+// safe for concurrent use. A client gets one from [Dial], a server from [Request.Conn] or
 // [ListenConfig.OnConnect].
 type Connection struct {
 	ctx         *Context
@@ -60,26 +62,32 @@ type Connection struct {
 	reserved    chan struct{} // server side: slots exist (or never will)
 	checkSub    atomic.Bool
 
-	state  atomic.Int32
-	closed atomic.Bool // Close was called here
-	upCh   chan struct{}
-	down   chan struct{} // closed when no request gets through any more
-	tornCh chan struct{} // closed when the library's teardown is over
-	err    atomic.Pointer[Error]
-	peer   netip.AddrPort
-	local  netip.AddrPort
-	stats  counters
+	state    atomic.Int32
+	closed   atomic.Bool // Close was called here
+	draining atomic.Bool // Drain was
+	watchers watchers
+	upCh     chan struct{}
+	down     chan struct{} // closed when no request gets through any more
+	tornCh   chan struct{} // closed when the library's teardown is over
+	err      atomic.Pointer[Error]
+	peer     netip.AddrPort
+	local    netip.AddrPort
+	stats    counters
 
 	// Driver only.
-	cg       *cgo.Conn
-	key      unsafe.Pointer
-	gen      uint32
-	isDown   bool
-	torn     bool
-	freed    bool
-	rejected bool // server side: the session was turned away
-	held     int  // requests not yet answered
-	reqs     []*Request
+	cg        *cgo.Conn
+	key       unsafe.Pointer
+	gen       uint32
+	sessionID uint32 // server side
+	isDown    bool
+	torn      bool
+	freed     bool
+	rejected  bool          // server side: the session was turned away
+	setup     bool          // server side: only for set-up, the session goes elsewhere
+	held      int           // messages of the peer not yet answered or released
+	cancels   int           // cancellations of the batch that is being submitted
+	idle      chan struct{} // Drain waits for held to become zero
+	reqs      []*Request
 
 	once sync.Once
 }
@@ -129,15 +137,17 @@ func (c *Connection) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.pe
 
 // counters are what ConnectionStats is read from.
 type counters struct {
-	sent, failed, abandoned, received atomic.Uint64
+	sent, failed, abandoned, received, oneWays, dropped atomic.Uint64
 }
 
 // ConnectionStats counts what a connection did.
 type ConnectionStats struct {
-	Sent      uint64 // requests handed to the library
+	Sent      uint64 // requests and one-way messages handed to the library
 	Failed    uint64 // calls and sends that ended with an error
 	Abandoned uint64 // calls left by their context before the end
 	Received  uint64 // requests that arrived
+	OneWays   uint64 // one-way messages that arrived
+	Dropped   uint64 // of these, those that nobody was there to get
 	InFlight  int    // slots of the queue in use
 	Depth     int    // slots of the queue
 }
@@ -149,6 +159,8 @@ func (c *Connection) Stats() ConnectionStats {
 		Failed:    c.stats.failed.Load(),
 		Abandoned: c.stats.abandoned.Load(),
 		Received:  c.stats.received.Load(),
+		OneWays:   c.stats.oneWays.Load(),
+		Dropped:   c.stats.dropped.Load(),
 		InFlight:  int(c.win.inUse.Load()),
 		Depth:     c.depth,
 	}
@@ -182,7 +194,7 @@ func (c *Connection) Close() error {
 // ready says whether a request may be sent, and gives a server's connection its
 // slots at first use.
 func (c *Connection) ready(op string) error {
-	if c.State() != StateUp {
+	if !c.up() || c.draining.Load() {
 		return c.gone(op)
 	}
 	if c.server == nil {
@@ -198,12 +210,18 @@ func (c *Connection) ready(op string) error {
 	})
 	<-c.reserved
 	if len(c.win.calls) == 0 {
-		if c.State() != StateUp {
+		if !c.up() {
 			return c.gone(op)
 		}
 		return &Error{Op: op, URI: c.uri, Code: ErrNoBufs}
 	}
 	return nil
+}
+
+// up says that messages may be sent, if only later.
+func (c *Connection) up() bool {
+	s := c.State()
+	return s == StateUp || s == StateReconnecting
 }
 
 // gone is the error of using a connection that does not stand.
@@ -230,23 +248,18 @@ func (c *Connection) check() {
 // ---- driver only from here on ----
 
 // connect starts the library's half of a client connection.
-func (c *Connection) connect(a *cgo.Connect) Code {
+func (c *Connection) connect(a *cgo.Connect, private []byte) Code {
 	ctx := c.ctx
 	if ctx.closing {
 		return ErrClosed
 	}
-	ctx.newClientSession(c.session)
 	c.key, c.gen = cgo.Save(c), ctx.next()
-	a.SessionKey, a.SessionGen = c.session.key, c.session.gen
-	a.ConnKey, a.ConnGen = c.key, c.gen
-	cg, rc := ctx.cg.Connect(a)
-	if rc != 0 {
+	a.Key, a.Gen = c.key, c.gen
+	if code := c.session.attach(c, a, private); code != 0 {
 		cgo.Unref(c.key)
 		c.key = nil
-		c.session.ended()
-		return Code(rc)
+		return code
 	}
-	c.cg = cg
 	ctx.add(c)
 	c.makeCalls()
 	return 0
@@ -262,16 +275,26 @@ func (c *Connection) makeCalls() {
 		cl.tx = c.cg.Tx(i)
 		cl.done = make(chan struct{}, 1)
 		cl.sub.call = cl
+		cl.cancel.sub.call = cl
 	}
 	c.win.init(calls)
 }
 
-// established: requests may flow.
+// established: messages may flow.
 func (c *Connection) established() {
 	c.peer, c.local = c.cg.Addrs()
-	if c.state.CompareAndSwap(int32(StateConnecting), int32(StateUp)) {
+	if c.setState(StateConnecting, StateUp) {
 		close(c.upCh)
 	}
+}
+
+// setState changes the state, if it is what it is thought to be.
+func (c *Connection) setState(from, to State) bool {
+	if !c.state.CompareAndSwap(int32(from), int32(to)) {
+		return false
+	}
+	c.watchers.tell(to)
+	return true
 }
 
 // stop starts the end of the connection from this side.
@@ -284,7 +307,7 @@ func (c *Connection) stop() {
 		switch {
 		case c.server == nil:
 			c.cg.Abort()
-		case !c.rejected: // the library ends a rejected one by itself
+		case !c.rejected && !c.setup: // the library ends those by itself
 			c.cg.Disconnect()
 		}
 		return
@@ -301,8 +324,14 @@ func (c *Connection) setDown(e *Error) {
 	c.isDown = true
 	c.err.CompareAndSwap(nil, e)
 	c.state.Store(int32(StateClosing))
+	c.watchers.tell(StateClosing)
 	c.win.closed.Store(true)
 	close(c.down)
+	for _, r := range c.reqs {
+		if r != nil {
+			r.life.end(e)
+		}
+	}
 }
 
 // lost: the library says that the connection has ended.
@@ -319,6 +348,7 @@ func (c *Connection) lost(e *cgo.Event) {
 	}
 	if reason := Code(e.Index); reason != 0 {
 		err.Err = reason
+		err.PeerData = c.cg.RejectData()
 	}
 	c.setDown(err)
 }
@@ -338,6 +368,7 @@ func (c *Connection) teardown(e *cgo.Event) {
 		}
 	}
 	c.state.Store(int32(StateClosed))
+	c.watchers.tell(StateClosed)
 	close(c.tornCh)
 	if c.server == nil {
 		c.disp.close()
@@ -348,12 +379,12 @@ func (c *Connection) teardown(e *cgo.Event) {
 // maybeFree destroys the connection once nothing of it is in use.
 func (c *Connection) maybeFree() {
 	c.checkSub.Store(false)
-	if !c.torn || c.freed || c.held > 0 || c.win.inUse.Load() > 0 {
+	if !c.torn || c.freed || c.held > 0 || c.cancels > 0 || c.win.inUse.Load() > 0 {
 		return
 	}
 	c.freed = true
 	c.ctx.remove(c)
-	c.cg.Free()
+	c.session.detach(c)
 	cgo.Unref(c.key)
 	c.key = nil
 	for _, r := range c.reqs {
@@ -384,13 +415,17 @@ func (c *Connection) response(e *cgo.Event) {
 	cl.end(copied(cl.tx.View()), nil)
 }
 
-// ended: a request of ours ended without response.
+// ended: a request of ours ended without response, or a one-way has gone.
 func (c *Connection) ended(e *cgo.Event) {
 	cl := &c.win.calls[e.Index]
 	if !cl.inFlight || cl.gen != e.Gen {
 		return
 	}
-	err := &Error{Op: "call", URI: c.uri, Code: Code(e.Status)}
+	if e.Status == 0 {
+		cl.end(nil, nil)
+		return
+	}
+	err := &Error{Op: cl.op(), URI: c.uri, Code: Code(e.Status)}
 	if err.Code == Code(syscall.ESHUTDOWN) {
 		// The library did not take it: nothing was sent.
 		err.Code = ErrClosed
@@ -398,23 +433,17 @@ func (c *Connection) ended(e *cgo.Event) {
 			err.Code = ErrSessionDisconnected
 		}
 	}
-	if err.Code == ErrMsgSize {
+	if err.Code == ErrMsgSize && !cl.oneWay {
 		err.Text = "the response is larger than MaxResponse"
 	}
 	cl.end(nil, err)
 }
 
-// lifetime is the connection as a context: it ends when the connection does.
-type lifetime struct{ c *Connection }
-
-func (l lifetime) Deadline() (time.Time, bool) { return time.Time{}, false }
-func (l lifetime) Done() <-chan struct{}       { return l.c.down }
-func (l lifetime) Value(any) any               { return nil }
-func (l lifetime) Err() error {
-	select {
-	case <-l.c.down:
-		return context.Canceled
-	default:
-		return nil
+// delivered: the peer's application has seen a request of ours.
+func (c *Connection) delivered(e *cgo.Event) {
+	cl := &c.win.calls[e.Index]
+	if fn := cl.delivered; fn != nil && cl.inFlight && cl.gen == e.Gen && cl.state.Load() == callPending {
+		cl.delivered = nil
+		fn()
 	}
 }

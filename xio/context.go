@@ -49,12 +49,13 @@ type Context struct {
 	// The rest belongs to the driver.
 	backlog  *submission
 	released []*call
+	canceled []*Connection
 	replied  []*Request
 	conns    []*Connection // by index, nil where free
 	nconns   int
-	sessions map[*Session]struct{}
-	waiting  map[*cgo.Session]*Server // sessions that await a decision
-	servers  map[*Server]struct{}
+	sessions map[uint32]*Session // whose last event is to come here, by number
+	waiting  map[uint32]*pending // sessions that await a decision, by number
+	servers  map[*listener]struct{}
 	dialled  map[string]bool // targets that libxio may keep sockets to
 	closing  bool
 	finished bool
@@ -100,9 +101,9 @@ func NewContext(o ContextOptions) (*Context, error) {
 		cg:       cg,
 		file:     file,
 		logger:   o.Logger,
-		sessions: map[*Session]struct{}{},
-		waiting:  map[*cgo.Session]*Server{},
-		servers:  map[*Server]struct{}{},
+		sessions: map[uint32]*Session{},
+		waiting:  map[uint32]*pending{},
+		servers:  map[*listener]struct{}{},
 		dialled:  map[string]bool{},
 		quiet:    make(chan struct{}),
 		done:     make(chan struct{}),
@@ -213,37 +214,67 @@ func (c *Context) event(i int) {
 		if conn := c.conns[e.ConnIndex]; conn != nil {
 			conn.request(e)
 		}
+	case cgo.EvMsg:
+		if conn := c.conns[e.ConnIndex]; conn != nil {
+			conn.message(e)
+		}
 	case cgo.EvReplied:
 		c.conns[e.ConnIndex].replied(e)
-	case cgo.EvSessionUp:
-		if s, ok := restore[*Session](e, func(s *Session) uint32 { return s.gen }); ok {
-			s.up()
-		}
+	case cgo.EvDelivered:
+		c.conns[e.ConnIndex].delivered(e)
+	case cgo.EvCancel:
+		c.conns[e.ConnIndex].canceled(e)
+	default:
+		c.control(e)
+	}
+}
+
+// control handles a record about the life of an object.
+func (c *Context) control(e *cgo.Event) {
+	switch e.Kind {
 	case cgo.EvSessionNew:
-		if s, ok := restore[*Server](e, func(s *Server) uint32 { return s.gen }); ok {
-			s.decide(e.Session())
+		if l, ok := restore[*listener](e, func(l *listener) uint32 { return l.gen }); ok {
+			l.server.decide(e)
 		}
+		return
 	case cgo.EvConnNew:
-		if s, ok := restore[*Server](e, func(s *Server) uint32 { return s.gen }); ok {
-			s.connected(e)
+		if l, ok := restore[*listener](e, func(l *listener) uint32 { return l.gen }); ok {
+			l.server.connected(c, e)
 		}
-	case cgo.EvConnDown:
-		if conn := c.connOf(e); conn != nil {
-			conn.lost(e)
-		}
-	case cgo.EvConnTorn:
-		if conn := c.connOf(e); conn != nil {
-			conn.teardown(e)
-		}
+		return
 	case cgo.EvSessionGone:
-		delete(c.waiting, e.Session())
-		if s, ok := restore[*Session](e, func(s *Session) uint32 { return s.gen }); ok {
-			s.ended()
+		delete(c.waiting, e.SessionID)
+		if s := c.sessions[e.SessionID]; s != nil {
+			s.end(c)
+		} else if s, ok := restore[*Session](e, func(s *Session) uint32 { return s.gen }); ok {
+			s.end(c) // a connection that never came up was its last
+		} else if l, ok := restore[*listener](e, func(l *listener) uint32 { return l.gen }); ok {
+			l.server.sessionGone(e.SessionID) // whose client came to no portal
 		}
+		return
 	case cgo.EvServerGone:
-		if s, ok := restore[*Server](e, func(s *Server) uint32 { return s.gen }); ok {
-			s.ended()
+		// Sessions are the lead's: a portal's own end says nothing.
+		if l, ok := restore[*listener](e, func(l *listener) uint32 { return l.gen }); ok && l == l.server.lead {
+			l.server.ended()
 		}
+		return
+	}
+	conn := c.connOf(e)
+	if conn == nil {
+		return
+	}
+	switch e.Kind {
+	case cgo.EvConnUp:
+		conn.session.learn(e.Session())
+		conn.established()
+	case cgo.EvConnAway:
+		conn.setState(StateUp, StateReconnecting)
+	case cgo.EvConnBack:
+		conn.setState(StateReconnecting, StateUp)
+	case cgo.EvConnDown:
+		conn.lost(e)
+	case cgo.EvConnTorn:
+		conn.teardown(e)
 	}
 }
 
@@ -334,8 +365,8 @@ func (c *Context) beginClose() {
 		return
 	}
 	c.closing = true
-	for s := range c.servers {
-		s.stop()
+	for l := range c.servers {
+		l.server.stopListening()
 	}
 	for _, conn := range c.conns {
 		if conn != nil {

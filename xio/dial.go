@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -43,8 +44,24 @@ type Dialer struct {
 	PrivateData []byte
 	// Handler answers requests that the server side sends. Nil refuses them.
 	Handler Handler
-	// Inline, Workers and MaxPending are for Handler what they are in
-	// ListenConfig.
+	// OnMsg gets the one-way messages of the server side, as in ListenConfig.
+	OnMsg func(*OneWay)
+	// Index says which portal of a server that has some the connection goes
+	// to: n stands for portal n modulo their number, zero lets the library
+	// take them in turns.
+	Index int
+	// LocalAddr is the address, or "address:port", to connect from. Empty lets
+	// the system choose.
+	LocalAddr string
+	// TOS is the type of service of the connection's packets, 1 to 255. Zero
+	// means the system's default.
+	TOS int
+	// CloseTimeout is how long the peer may take to agree to a Close before
+	// the connection ends without it, in whole seconds. Zero means 10 s. An
+	// installed libxio takes one second instead of any time below 1000.
+	CloseTimeout time.Duration
+	// Inline, Workers and MaxPending are for Handler and OnMsg what they are
+	// in ListenConfig.
 	Inline     bool
 	Workers    int
 	MaxPending int
@@ -73,18 +90,34 @@ func Dial(ctx context.Context, uri string) (*Connection, error) {
 //
 //	struct xio_connection *xio_connect(struct xio_connection_params *params)
 func (d *Dialer) Dial(ctx context.Context, uri string) (*Connection, error) {
-	bad := func(why string) error {
-		return &Error{Op: "dial", URI: uri, Code: ErrMsgInvalid, Text: why}
+	return d.connect(ctx, &Session{uri: uri})
+}
+
+// check says what is wrong with the options, or nothing.
+func (d *Dialer) check() string {
+	switch {
+	case d.QueueDepth < 0 || d.QueueDepth > maxDepth:
+		return "QueueDepth out of range"
+	case d.MaxResponse < 0 || d.MaxResponse > MaxMessage:
+		return "MaxResponse out of range"
+	case d.Index < 0:
+		return "Index out of range"
+	case d.TOS < 0 || d.TOS > 255:
+		return "TOS out of range"
+	case d.CloseTimeout < 0 || d.CloseTimeout > maxCloseTimeout:
+		return "CloseTimeout out of range"
 	}
-	depth, maxRsp := d.QueueDepth, d.MaxResponse
-	if depth == 0 {
-		depth = defaultDepth
-	}
-	if depth < 1 || depth > maxDepth {
-		return nil, bad("QueueDepth out of range")
-	}
-	if maxRsp < 0 || maxRsp > MaxMessage {
-		return nil, bad("MaxResponse out of range")
+	return ""
+}
+
+// maxCloseTimeout is what fits the library's 16 bits.
+const maxCloseTimeout = 65535 * time.Second
+
+// connect makes a connection of s: the first one, with the session, if s has
+// no target yet.
+func (d *Dialer) connect(ctx context.Context, s *Session) (*Connection, error) {
+	if why := d.check(); why != "" {
+		return nil, &Error{Op: "dial", URI: s.uri, Code: ErrMsgInvalid, Text: why}
 	}
 	if d.Timeout >= 0 {
 		t := d.Timeout
@@ -95,38 +128,73 @@ func (d *Dialer) Dial(ctx context.Context, uri string) (*Connection, error) {
 		ctx, cancel = context.WithTimeout(ctx, t)
 		defer cancel()
 	}
-	addr, err := prepareURI(ctx, "dial", uri)
+	local, err := d.localAddr(s.uri)
 	if err != nil {
 		return nil, err
 	}
-	target := addr.String()
-	if addr.port == 0 {
-		return nil, &Error{Op: "dial", URI: uri, Code: ErrAddr, Text: "port 0"}
+	first := s.target == ""
+	if first {
+		if s.target, err = d.resolve(ctx, s.uri); err != nil {
+			return nil, err
+		}
 	}
-	if len(target)+len(d.PrivateData) > maxSetup {
-		return nil, &Error{Op: "dial", URI: uri, Code: ErrMsgSize, Text: "URI and private data too long"}
-	}
-
 	home := d.Context
 	if home == nil {
 		if home, err = NewContext(ContextOptions{Logger: d.Logger}); err != nil {
 			return nil, err
 		}
 	}
-	a := attempt{d: d, home: home, uri: uri, target: target, depth: depth, maxRsp: maxRsp}
-	c, err := a.tries(ctx)
+	a := attempt{d: d, home: home, session: s, local: local}
+	var c *Connection
+	if first {
+		c, err = a.tries(ctx)
+	} else {
+		c, err = a.dial(ctx)
+	}
 	if err != nil && d.Context == nil {
 		home.Close()
 	}
 	return c, err
 }
 
+// resolve is what the library is told of a URI.
+func (d *Dialer) resolve(ctx context.Context, uri string) (string, error) {
+	addr, err := prepareURI(ctx, "dial", uri)
+	if err != nil {
+		return "", err
+	}
+	target := addr.String()
+	if addr.port == 0 {
+		return "", &Error{Op: "dial", URI: uri, Code: ErrAddr, Text: "port 0"}
+	}
+	if len(target)+len(d.PrivateData) > maxSetup {
+		return "", &Error{Op: "dial", URI: uri, Code: ErrMsgSize, Text: "URI and private data too long"}
+	}
+	return target, nil
+}
+
+// localAddr is LocalAddr in the library's form.
+func (d *Dialer) localAddr(uri string) (string, error) {
+	if d.LocalAddr == "" {
+		return "", nil
+	}
+	a, err := netip.ParseAddrPort(d.LocalAddr)
+	if err != nil {
+		ip, err := netip.ParseAddr(d.LocalAddr)
+		if err != nil {
+			return "", &Error{Op: "dial", URI: uri, Code: ErrAddr, Text: "LocalAddr is not an address", Err: err}
+		}
+		a = netip.AddrPortFrom(ip, 0)
+	}
+	return a.String(), nil
+}
+
 // attempt is one Dial with its options worked out.
 type attempt struct {
-	d             *Dialer
-	home          *Context
-	uri, target   string
-	depth, maxRsp int
+	d       *Dialer
+	home    *Context
+	session *Session
+	local   string
 }
 
 // tries dials, more than once if it must. libxio keeps the sockets of an ended
@@ -136,16 +204,17 @@ type attempt struct {
 // next one spells the address differently, which libxio takes for another place.
 func (a *attempt) tries(ctx context.Context) (*Connection, error) {
 	reuse := false
-	if !cgo.Embedded && a.d.Context != nil {
+	target := a.session.target
+	if !cgo.Kin() && a.d.Context != nil {
 		a.home.do(func() {
-			reuse = a.home.dialled[a.target]
-			a.home.dialled[a.target] = true
+			reuse = a.home.dialled[target]
+			a.home.dialled[target] = true
 		})
 	}
 	if deadline, ok := ctx.Deadline(); ok && reuse {
 		for n, part := range []time.Duration{8, 4, 2} {
 			try := *a
-			try.target = respell(a.target, n)
+			try.session = &Session{uri: a.session.uri, target: respell(target, n)}
 			ctx, cancel := context.WithTimeout(ctx, time.Until(deadline)/part)
 			c, err := try.dial(ctx)
 			cancel()
@@ -153,7 +222,7 @@ func (a *attempt) tries(ctx context.Context) (*Connection, error) {
 				return c, err
 			}
 		}
-		a.target = respell(a.target, 3)
+		a.session.target = respell(target, 3)
 	}
 	return a.dial(ctx)
 }
@@ -171,24 +240,31 @@ func respell(target string, n int) string {
 }
 
 func (a *attempt) dial(ctx context.Context) (*Connection, error) {
-	d := a.d
-	c := newConnection(a.home, a.uri)
+	d, uri := a.d, a.session.uri
+	c := newConnection(a.home, uri)
 	c.private = d.Context == nil
-	c.maxResponse = a.maxRsp
-	c.depth = a.depth
+	c.session = a.session
+	c.maxResponse = d.MaxResponse
+	if c.depth = d.QueueDepth; c.depth == 0 {
+		c.depth = defaultDepth
+	}
 	c.logger = d.Logger
-	c.disp = newDispatcher(d.Handler, d.Inline, d.Workers)
+	c.disp = newDispatcher(d.Handler, d.OnMsg, d.Inline, d.Workers)
 	if c.maxPending = d.MaxPending; c.maxPending <= 0 {
 		c.maxPending = defaultMaxPending
 	}
-	c.session = &Session{ctx: a.home, uri: a.uri, conn: c}
-
+	args := cgo.Connect{Depth: c.depth, Index: d.Index, TOS: -1, CloseSecs: seconds(d.CloseTimeout, 0), OutAddr: a.local}
+	if d.TOS != 0 {
+		args.TOS = d.TOS
+	}
 	code := ErrClosed
-	a.home.do(func() {
-		code = c.connect(&cgo.Connect{URI: a.target, Private: d.PrivateData, Depth: a.depth})
-	})
+	a.home.do(func() { code = c.connect(&args, d.PrivateData) })
 	if code != 0 {
-		return nil, &Error{Op: "dial", URI: a.uri, Code: code}
+		e := &Error{Op: "dial", URI: uri, Code: code}
+		if code == ErrState {
+			e.Text = "the Context has a connection of this session"
+		}
+		return nil, e
 	}
 	var err error
 	select {
@@ -197,7 +273,7 @@ func (a *attempt) dial(ctx context.Context) (*Connection, error) {
 	case <-c.down:
 		err = c.Err()
 	case <-ctx.Done():
-		err = contextError("dial", a.uri, ctx.Err())
+		err = contextError("dial", uri, ctx.Err())
 	}
 	c.Close()
 	return nil, err

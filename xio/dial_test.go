@@ -203,7 +203,7 @@ func TestAcceptThatNeverDecides(t *testing.T) {
 	}()
 	eventually(t, "two sessions waiting", func() bool {
 		n := 0
-		s.ctx.do(func() { n = len(s.ctx.waiting) + s.ctx.nconns })
+		s.lead.ctx.do(func() { n = len(s.lead.ctx.waiting) + s.lead.ctx.nconns })
 		return n >= 2
 	})
 	require.NoError(t, s.Close())

@@ -5,11 +5,12 @@ import "sync"
 // keepWorkers is how many idle workers wait for the next request.
 const keepWorkers = 8
 
-// dispatcher runs a handler on requests: on the driver, or on a bounded number
-// of goroutines. A request that finds all of them busy waits in a queue, whose
-// length the connections' MaxPending bounds.
+// dispatcher runs handlers on messages: on the driver, or on a bounded number of
+// goroutines. A message that finds all of them busy waits in a queue, whose
+// length the connections' MaxPending and the library bound.
 type dispatcher struct {
 	handler Handler
+	onMsg   func(*OneWay)
 	inline  bool
 	max     int
 
@@ -21,22 +22,22 @@ type dispatcher struct {
 	closed     bool
 }
 
-func newDispatcher(h Handler, inline bool, workers int) *dispatcher {
-	if h == nil {
+func newDispatcher(h Handler, onMsg func(*OneWay), inline bool, workers int) *dispatcher {
+	if h == nil && onMsg == nil {
 		return nil
 	}
 	if workers <= 0 {
 		workers = 256
 	}
-	d := &dispatcher{handler: h, inline: inline, max: workers}
+	d := &dispatcher{handler: h, onMsg: onMsg, inline: inline, max: workers}
 	d.work.L = &d.mu
 	return d
 }
 
-// dispatch takes a request over. Driver only.
+// dispatch takes a message over. Driver only.
 func (d *dispatcher) dispatch(r *Request) {
 	if d.inline {
-		r.serve(d.handler)
+		r.serve(d)
 		return
 	}
 	d.mu.Lock()
@@ -79,9 +80,32 @@ func (d *dispatcher) run() {
 		}
 		r.next = nil
 		d.mu.Unlock()
-		r.serve(d.handler)
+		r.serve(d)
 		d.mu.Lock()
 	}
+}
+
+// recall takes a message back that no worker has taken yet. Driver only.
+func (d *dispatcher) recall(r *Request) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var last *Request
+	for q := d.head; q != nil; last, q = q, q.next {
+		if q != r {
+			continue
+		}
+		if last == nil {
+			d.head = q.next
+		} else {
+			last.next = q.next
+		}
+		if d.tail == q {
+			d.tail = last
+		}
+		q.next = nil
+		return true
+	}
+	return false
 }
 
 // close lets the workers go once the queue is empty. Any goroutine.

@@ -18,6 +18,8 @@ type Error struct {
 	Remote bool          // the peer's application ended the request with this error
 	Text   string        // detail, may be empty
 	Err    error         // cause, may be nil: a context's error, a resolver's error
+	// PeerData is what a server that rejected the session sent with it.
+	PeerData []byte
 }
 
 // Error implements error.

@@ -2,6 +2,8 @@ package xio
 
 import (
 	"fmt"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/accelio/accelio-go/xio/cgo"
@@ -48,8 +50,29 @@ type LibraryOptions struct {
 	Keepalive Keepalive
 	// DisableKeepalive turns keepalive off.
 	DisableKeepalive bool
-	// LogLevel is what the library writes to standard error.
+	// LogLevel is what the library logs.
 	LogLevel LogLevel
+	// Logger gets what the library logs, with its level, and the place in the
+	// library as "source". Nil means standard error.
+	Logger *slog.Logger
+	// FlowControl makes connections respect how much the peer is ready to
+	// take. Both sides must have it on, or both off.
+	FlowControl bool
+	// Reconnect lets connections survive the loss of the network, if both
+	// sides have it on: they connect again, with what was not yet answered. It
+	// turns keepalive off. Only between embedded engines; see
+	// docs/differences.md for what becomes of a message.
+	Reconnect bool
+	// QueueMessages is how many messages a connection queues at most, to send
+	// and to receive, with FlowControl; up to 65535. A Dialer's QueueDepth
+	// above it gets errors with ErrTxQueueOverflow. Zero means 1024.
+	QueueMessages int
+	// QueueBytes is the same for data, and without FlowControl the size of the
+	// largest message. Zero means 64 MiB.
+	QueueBytes uint64
+	// SocketBuffer is the size of the sockets' buffers in bytes, as far as the
+	// system lets it be. Zero means 4 MiB.
+	SocketBuffer int
 }
 
 // Init starts the library with options. It need not be called; when it is, then
@@ -62,10 +85,61 @@ type LibraryOptions struct {
 //	void xio_init(void)
 //	int xio_set_opt(void *, int, int, const void *, int)
 func Init(o LibraryOptions) error {
+	fail := func(code Code, why string) error { return &Error{Op: "init", Code: code, Text: why} }
+	switch {
+	case o.QueueMessages < 0 || o.QueueMessages > 65535:
+		return fail(ErrMsgInvalid, "QueueMessages out of range")
+	case o.SocketBuffer < 0 || o.SocketBuffer > 1<<30:
+		return fail(ErrMsgInvalid, "SocketBuffer out of range")
+	}
+	initMu.Lock()
+	defer initMu.Unlock()
+	if inited != nil {
+		if *inited != o {
+			return fail(ErrState, "the library runs already, with other options")
+		}
+		return nil
+	}
+	opts := o.forLibrary()
+	var lines *logPipe
+	if o.Logger != nil {
+		var err error
+		if lines, err = newLogPipe(); err != nil {
+			return &Error{Op: "init", Code: ErrUnsuccessful, Err: err}
+		}
+		opts.LogFD = lines.fd
+	}
+	rc, mismatch := cgo.Start(opts)
+	if rc != 0 || mismatch {
+		lines.close()
+		if rc != 0 {
+			return fail(Code(rc), "")
+		}
+		return fail(ErrState, "the library runs already, with other options")
+	}
+	if lines != nil {
+		go lines.copyTo(o.Logger)
+	}
+	inited = &o
+	return nil
+}
+
+var (
+	initMu sync.Mutex
+	inited *LibraryOptions
+)
+
+func (o *LibraryOptions) forLibrary() cgo.Options {
 	opts := cgo.Options{
-		SingleStream: o.SingleStream,
-		NoKeepalive:  o.DisableKeepalive,
-		LogLevel:     int(o.LogLevel) + cgo.LogError,
+		SingleStream:  o.SingleStream,
+		NoKeepalive:   o.DisableKeepalive,
+		LogLevel:      int(o.LogLevel) + cgo.LogError,
+		LogFD:         -1,
+		FlowControl:   o.FlowControl,
+		Reconnect:     o.Reconnect,
+		QueueMessages: o.QueueMessages,
+		QueueBytes:    o.QueueBytes,
+		SocketBuffer:  o.SocketBuffer,
 	}
 	if k := o.Keepalive; k != (Keepalive{}) {
 		opts.TimeSec = seconds(k.Time, 60)
@@ -74,14 +148,7 @@ func Init(o LibraryOptions) error {
 			opts.Probes = 3
 		}
 	}
-	rc, mismatch := cgo.Start(opts)
-	if rc != 0 {
-		return &Error{Op: "init", Code: Code(rc)}
-	}
-	if mismatch {
-		return &Error{Op: "init", Code: ErrState, Text: "the library runs already, with other options"}
-	}
-	return nil
+	return opts
 }
 
 func seconds(d time.Duration, zero int) int {

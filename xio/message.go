@@ -5,7 +5,7 @@ import (
 	"github.com/accelio/accelio-go/xio/cgo"
 )
 
-// Message is what an application sends: a request, or the reply to one. It is
+// Message is what an application sends: a request, the reply to one, or a one-way. It is
 // plain memory of the application. Header and Data are copied while Call, Send
 // or Reply runs, so they, and the Message, may be reused when it returns, and a
 // Message that nobody changes may be sent by several goroutines at once.
@@ -24,6 +24,14 @@ type Message struct {
 	// bytes, up to MaxMessage. Zero means the Dialer's MaxResponse. A response
 	// within MaxInlineData is accepted in any case.
 	MaxResponse int
+	// Receipt asks, on a one-way message, for a read receipt: SendMsg's
+	// completion then waits for it.
+	Receipt bool
+	// OnDelivered, on a request, asks for a read receipt and is called when it
+	// comes, before the response, on the connection's driver: it must not
+	// block. It may never come, above all from a libxio whose application
+	// answers at once.
+	OnDelivered func()
 }
 
 // size is the length of all data.

@@ -39,16 +39,18 @@ const (
 // Request is a request that arrived. What its methods return is memory of the
 // library, valid until the request is answered. One goroutine at a time.
 type Request struct {
-	in    received
-	conn  *Connection
-	rx    *cgo.Rx
-	gen   uint32
-	sub   submission
-	next  *Request // in the dispatcher's queue
-	state atomic.Uint32
-	idle  atomic.Bool // neither a handler nor anybody else knows it
-	bufs  [MaxSegments]*pool.Buffer
-	nbufs int
+	in     received
+	conn   *Connection
+	rx     *cgo.Rx
+	gen    uint32
+	oneWay bool // a OneWay in truth
+	sub    submission
+	next   *Request // in the dispatcher's queue
+	state  atomic.Uint32
+	idle   atomic.Bool // neither a handler nor anybody else knows it
+	bufs   [MaxSegments]*pool.Buffer
+	nbufs  int
+	life   lifetime
 }
 
 func (r *Request) check() {
@@ -76,9 +78,12 @@ func (r *Request) CopyData(dst []byte) int { r.check(); return r.in.copyTo(dst) 
 // Conn is the connection the request came by.
 func (r *Request) Conn() *Connection { return r.conn }
 
-// Context ends when the requester can no longer be answered, because its
-// connection is lost or closed.
-func (r *Request) Context() context.Context { return lifetime{r.conn} }
+// Context ends when an answer is of no use any more: when the requester has
+// given the request up (see [Connection.Call]), when its connection is lost or
+// closed, and when the request has been answered. [context.Cause] tells which:
+// it is an [Error] with ErrMsgCanceled, the connection's error, or
+// context.Canceled.
+func (r *Request) Context() context.Context { return r.life.context(r.conn) }
 
 // MaxResponse is the largest response data in bytes that the requester takes,
 // with a header of MaxHeader bytes; a smaller header may leave room for more.
@@ -129,7 +134,7 @@ func (r *Request) Reply(m *Message) error {
 	case len(m.Data) <= cgo.InlineReply:
 		r.rx.Begin(m.Header, m.Data)
 	default:
-		b, err := copyToPool(r.Context(), m.Data, r.conn.disp != nil && !r.conn.disp.inline)
+		b, err := copyToPool(context.Background(), m.Data, false)
 		if err != nil {
 			return r.poolError(err)
 		}
@@ -192,7 +197,8 @@ func (r *Request) submit() error {
 	if r.nbufs > 0 {
 		r.rx.SetNotify()
 	}
-	down := conn.State() != StateUp
+	r.life.end(nil)
+	down := !conn.up()
 	conn.ctx.push(&r.sub, subReply)
 	if down {
 		return &Error{Op: "reply", URI: conn.uri, Code: ErrMsgDiscarded}
@@ -208,20 +214,36 @@ func (r *Request) poolError(err error) error {
 	return &Error{Op: "reply", URI: r.conn.uri, Code: ErrNoBufs, Err: err}
 }
 
-// serve runs a handler on the request.
-func (r *Request) serve(h Handler) {
+// serve runs a handler on the message.
+func (r *Request) serve(d *dispatcher) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.panicked(p, debug.Stack())
 		}
-		if r.state.Load() == reqOpen {
+		r.served()
+	}()
+	if r.oneWay {
+		d.onMsg((*OneWay)(r))
+	} else {
+		d.handler.ServeXIO(r)
+	}
+}
+
+// served: the handler has returned, or there was none.
+func (r *Request) served() {
+	if r.state.Load() == reqOpen {
+		switch {
+		case r.oneWay:
+			r.release()
+		case r.life.dropped.Load():
+			r.submitCanceled()
+		default:
 			r.ReplyError(ErrUnsuccessful, "the handler returned without an answer")
 		}
-		if r.state.Load() == reqAnswered {
-			r.idle.Store(true)
-		}
-	}()
-	h.ServeXIO(r)
+	}
+	if r.state.Load() == reqAnswered {
+		r.idle.Store(true)
+	}
 }
 
 func (r *Request) panicked(p any, stack []byte) {
@@ -230,9 +252,21 @@ func (r *Request) panicked(p any, stack []byte) {
 		l = slog.Default()
 	}
 	l.Error("xio: panic in a handler", "panic", p, "uri", r.conn.uri, "stack", string(stack))
-	if r.state.Load() != reqAnswered {
+	if r.state.Load() != reqAnswered && !r.oneWay {
 		r.ReplyError(ErrUnsuccessful, "the handler panicked")
 	}
+}
+
+// submitCanceled ends a request that its requester has given up.
+func (r *Request) submitCanceled() {
+	var buf [MaxHeader]byte
+	r.rx.Begin(appendError(buf[:0], ErrMsgCanceled, ""), nil)
+	if r.state.Swap(reqAnswered) == reqAnswered {
+		return
+	}
+	r.in.clear()
+	r.life.end(nil)
+	r.conn.ctx.push(&r.sub, subCanceled)
 }
 
 // ---- driver only from here on ----
@@ -245,15 +279,33 @@ func (c *Connection) request(e *cgo.Event) {
 	switch {
 	case e.Status != 0:
 		r.ReplyError(Code(e.Status), "the request could not be received")
-	case c.disp == nil:
+	case c.disp == nil || c.disp.handler == nil:
 		r.ReplyError(ErrNotSupported, "this side answers no requests")
 	case c.held > c.maxPending:
 		r.ReplyError(ErrTxQueueOverflow, "too many requests pending")
+	case c.draining.Load():
+		r.ReplyError(ErrSessionClosed, "this side is closing")
 	default:
 		c.disp.dispatch(r)
 		return
 	}
 	r.idle.Store(true)
+}
+
+// canceled: the requester has given a request up.
+func (c *Connection) canceled(e *cgo.Event) {
+	i := int(e.Index)
+	if i >= len(c.reqs) {
+		return
+	}
+	r := c.reqs[i]
+	if r == nil || r.gen != e.Gen || r.state.Load() == reqAnswered {
+		return
+	}
+	r.life.drop(c)
+	if c.disp.recall(r) {
+		r.served()
+	}
 }
 
 // newRequest finds the Go half of a receive slot.
@@ -270,7 +322,9 @@ func (c *Connection) newRequest(e *cgo.Event) *Request {
 	}
 	r.rx = e.Rx()
 	r.gen = e.Gen
+	r.oneWay = e.Kind == cgo.EvMsg
 	r.idle.Store(false)
+	r.life.begin()
 	r.state.Store(reqOpen)
 	r.in.fromView(r.rx.View())
 	return r

@@ -2,15 +2,13 @@ package xio
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
-	"unsafe"
-
-	"github.com/accelio/accelio-go/xio/cgo"
+	"time"
 )
 
 // ListenConfig holds the options of a server. The zero value is ready to use.
@@ -18,10 +16,17 @@ type ListenConfig struct {
 	// Context is where the server and its connections live. Nil gives the
 	// server one of its own, which ends with it.
 	Context *Context
+	// Portals is how many Contexts serve the connections, each with a listener
+	// of its own on the same address: clients are sent there, in turns. Zero
+	// serves them on the server's Context.
+	Portals int
+	// PortalContext makes the Context of the i-th portal, counted from 0. Nil
+	// means NewContext with default options. It ends with the server.
+	PortalContext func(i int) (*Context, error)
 	// Accept decides about a client that wants a session. Nil accepts
-	// everybody. An error rejects, with the Code in it as the reason; a
-	// client on libxio learns that it was rejected, not why. Accept runs on
-	// a goroutine of its own.
+	// everybody. An error rejects, with the Code in it as the reason (see
+	// [Reject]), or sends the client elsewhere (see [Redirect]). Accept runs
+	// on a goroutine of its own.
 	Accept func(*SessionRequest) error
 	// AcceptData is sent to clients with the acceptance, see Session.PeerData.
 	AcceptData []byte
@@ -30,6 +35,9 @@ type ListenConfig struct {
 	// served while OnConnect still runs.
 	OnConnect    func(*Connection)
 	OnDisconnect func(*Connection, error)
+	// OnMsg gets the one-way messages, as Handler gets the requests. Nil
+	// drops them.
+	OnMsg func(*OneWay)
 	// Inline runs handlers on the driver: nothing is faster, but a handler
 	// that blocks stops all connections of the Context.
 	Inline bool
@@ -44,9 +52,11 @@ type ListenConfig struct {
 	// MaxPending is how many requests of one connection may be unanswered;
 	// more are answered with ErrTxQueueOverflow. Zero means 4096.
 	MaxPending int
-	// MaxConnections is how many clients may be connected; more are rejected.
+	// MaxConnections is how many sessions there may be; more are rejected.
 	// Zero means 10000.
 	MaxConnections int
+	// CloseTimeout is as in Dialer.
+	CloseTimeout time.Duration
 	// Logger is as in ContextOptions.
 	Logger *slog.Logger
 }
@@ -58,27 +68,25 @@ type SessionRequest struct {
 	RemoteAddr  net.Addr
 }
 
-// Server accepts sessions and serves the requests of their connections. It is
+// Server accepts sessions and serves the messages of their connections. It is
 // safe for concurrent use.
 type Server struct {
-	ctx     *Context
-	private bool
+	private bool // the lead's Context is ours
 	cfg     ListenConfig
 	uri     string
 	addr    netip.AddrPort
 	disp    *dispatcher
 
-	mu    sync.Mutex
-	conns map[*Connection]struct{}
+	lead    *listener   // where sessions begin
+	portals []*listener // where they go on, if there are any
 
+	mu       sync.Mutex
+	conns    map[*Connection]struct{}
+	sessions map[uint32]*Session
+
+	turn               atomic.Uint32 // the portal that comes first for the next session
 	accepted, rejected atomic.Uint64
 	once               sync.Once
-
-	// Driver only.
-	cg      *cgo.Server
-	key     unsafe.Pointer
-	gen     uint32
-	stopped bool
 }
 
 // Listen starts a server with the default options; see [ListenConfig.Listen].
@@ -109,31 +117,10 @@ func Serve(ctx context.Context, uri string, h Handler) error {
 //	struct xio_server *xio_bind(struct xio_context *ctx, struct xio_session_ops *ops,
 //	                            const char *uri, uint16_t *src_port, uint32_t flags, void *)
 func (l *ListenConfig) Listen(uri string, h Handler) (*Server, error) {
-	bad := func(code Code, why string) error {
-		return &Error{Op: "listen", URI: uri, Code: code, Text: why}
-	}
-	s := &Server{cfg: *l, conns: map[*Connection]struct{}{}}
+	s := &Server{cfg: *l, conns: map[*Connection]struct{}{}, sessions: map[uint32]*Session{}}
 	cfg := &s.cfg
-	if h == nil {
-		return nil, bad(ErrMsgInvalid, "no handler")
-	}
-	if cfg.QueueDepth == 0 {
-		cfg.QueueDepth = defaultDepth
-	}
-	if cfg.QueueDepth < 1 || cfg.QueueDepth > maxDepth {
-		return nil, bad(ErrMsgInvalid, "QueueDepth out of range")
-	}
-	if cfg.MaxResponse < 0 || cfg.MaxResponse > MaxMessage {
-		return nil, bad(ErrMsgInvalid, "MaxResponse out of range")
-	}
-	if cfg.MaxPending <= 0 {
-		cfg.MaxPending = defaultMaxPending
-	}
-	if cfg.MaxConnections <= 0 {
-		cfg.MaxConnections = 10000
-	}
-	if len(cfg.AcceptData) > maxSetup {
-		return nil, bad(ErrMsgSize, "AcceptData too long")
+	if code, why := cfg.prepare(h); code != 0 {
+		return nil, &Error{Op: "listen", URI: uri, Code: code, Text: why}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), defaultTimeout)
 	defer cancel()
@@ -141,27 +128,45 @@ func (l *ListenConfig) Listen(uri string, h Handler) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.ctx = cfg.Context; s.ctx == nil {
-		s.private = true
-		if s.ctx, err = NewContext(ContextOptions{Logger: cfg.Logger}); err != nil {
-			return nil, err
-		}
-	}
-	s.disp = newDispatcher(h, cfg.Inline, cfg.Workers)
-	code := ErrClosed
-	s.ctx.do(func() { code = s.listen(addr.String(), &addr) })
-	if code != 0 {
-		if s.private {
-			s.ctx.Close()
-		}
-		return nil, bad(code, "")
+	s.disp = newDispatcher(h, cfg.OnMsg, cfg.Inline, cfg.Workers)
+	given, _ := parseURI(uri)
+	if err := s.start(addr); err != nil {
+		s.Close()
+		return nil, err
 	}
 	ip, _ := netip.ParseAddr(addr.host)
-	s.addr = netip.AddrPortFrom(ip, addr.port)
-	given, _ := parseURI(uri)
-	given.port = addr.port
+	s.addr = netip.AddrPortFrom(ip, s.lead.port)
+	given.port = s.lead.port
 	s.uri = given.String()
 	return s, nil
+}
+
+// prepare checks the options and fills in what zero stands for.
+func (cfg *ListenConfig) prepare(h Handler) (Code, string) {
+	if cfg.QueueDepth == 0 {
+		cfg.QueueDepth = defaultDepth
+	}
+	switch {
+	case h == nil && cfg.OnMsg == nil:
+		return ErrMsgInvalid, "no handler"
+	case cfg.QueueDepth < 1 || cfg.QueueDepth > maxDepth:
+		return ErrMsgInvalid, "QueueDepth out of range"
+	case cfg.MaxResponse < 0 || cfg.MaxResponse > MaxMessage:
+		return ErrMsgInvalid, "MaxResponse out of range"
+	case cfg.Portals < 0 || cfg.Portals > maxTargets:
+		return ErrMsgInvalid, "Portals out of range"
+	case cfg.CloseTimeout < 0 || cfg.CloseTimeout > maxCloseTimeout:
+		return ErrMsgInvalid, "CloseTimeout out of range"
+	case len(cfg.AcceptData) > maxSetup-cfg.Portals*maxPortalURI:
+		return ErrMsgSize, "AcceptData too long"
+	}
+	if cfg.MaxPending <= 0 {
+		cfg.MaxPending = defaultMaxPending
+	}
+	if cfg.MaxConnections <= 0 {
+		cfg.MaxConnections = 10000
+	}
+	return 0, ""
 }
 
 // URI is where the server listens, as it was given to Listen, with the port
@@ -206,184 +211,39 @@ func (s *Server) Stats() ServerStats {
 //
 //	int xio_unbind(struct xio_server *server)
 func (s *Server) Close() error {
-	s.once.Do(func() { s.ctx.post(s.stop) })
-	if s.private {
-		return s.ctx.Close()
-	}
-	for _, c := range s.Connections() {
-		c.Close()
-	}
-	return nil
-}
-
-// ---- driver only from here on ----
-
-func (s *Server) listen(target string, addr *uri) Code {
-	if s.ctx.closing {
-		return ErrClosed
-	}
-	s.key, s.gen = cgo.Save(s), s.ctx.next()
-	cg, port, rc := s.ctx.cg.Listen(&cgo.Listen{
-		URI:         target,
-		Key:         s.key,
-		Gen:         s.gen,
-		MaxSessions: s.cfg.MaxConnections,
-		Decide:      s.cfg.Accept != nil,
-		AcceptData:  s.cfg.AcceptData,
+	s.once.Do(func() {
+		s.stopListening()
+		for _, l := range s.listeners() {
+			l.ctx.post(l.stopConnections)
+		}
 	})
-	if rc != 0 {
-		cgo.Unref(s.key)
-		s.key = nil
-		return Code(rc)
+	var wg sync.WaitGroup
+	for _, c := range s.Connections() {
+		wg.Go(func() { c.Close() })
 	}
-	s.cg = cg
-	addr.port = uint16(port)
-	s.ctx.servers[s] = struct{}{}
-	return 0
-}
-
-// stop ends listening and all connections.
-func (s *Server) stop() {
-	if s.stopped || s.cg == nil {
-		return
+	for _, l := range s.portals {
+		wg.Go(func() { l.ctx.Close() })
 	}
-	s.stopped = true
-	s.cg.Unlisten()
-	for cs, sv := range s.ctx.waiting {
-		if sv == s {
-			delete(s.ctx.waiting, cs)
-			s.reject(cs, ErrSessionRefused)
-		}
-	}
-	for _, c := range s.ctx.conns {
-		if c != nil && c.server == s {
-			c.closed.Store(true)
-			c.stop()
-		}
-	}
-}
-
-// ended: the server's last session has ended.
-func (s *Server) ended() {
-	if s.key == nil {
-		return
-	}
-	cgo.Unref(s.key)
-	s.key = nil
-	delete(s.ctx.servers, s)
-	s.disp.close()
-}
-
-// decide asks the policy about a session.
-func (s *Server) decide(cs *cgo.Session) {
-	if s.stopped {
-		cs.Reject(int(ErrSessionRefused))
-		return
-	}
-	info := cs.Info()
-	req := &SessionRequest{URI: info.URI, PrivateData: info.Private, RemoteAddr: net.TCPAddrFromAddrPort(info.Peer)}
-	s.ctx.waiting[cs] = s
-	go func() {
-		err := s.policy(req)
-		s.ctx.post(func() { s.decided(cs, err) })
-	}()
-}
-
-func (s *Server) policy(req *SessionRequest) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.ctx.log(s.cfg.Logger).Error("xio: panic in Accept", "panic", p)
-			err = errors.New("panic in Accept")
-		}
-	}()
-	return s.cfg.Accept(req)
-}
-
-// decided carries the policy's decision out, if the session still waits for it.
-func (s *Server) decided(cs *cgo.Session, err error) {
-	if s.ctx.finished || s.ctx.waiting[cs] != s {
-		return
-	}
-	delete(s.ctx.waiting, cs)
-	if err != nil {
-		s.reject(cs, codeOf(err))
-		return
-	}
-	conn := s.connOf(cs)
-	if cs.Accept(s.cfg.AcceptData) == 0 && conn != nil && !conn.isDown {
-		s.admit(conn)
-	}
-}
-
-// reject turns a waiting session away. The library ends its connection.
-func (s *Server) reject(cs *cgo.Session, code Code) {
-	s.rejected.Add(1)
-	if c := s.connOf(cs); c != nil {
-		c.rejected = true
-	}
-	cs.Reject(int(code))
-}
-
-func (s *Server) connOf(cs *cgo.Session) *Connection {
-	for _, c := range s.ctx.conns {
-		if c != nil && c.server == s && c.cg.Session() == cs {
-			return c
+	wg.Wait()
+	if s.lead != nil {
+		s.lead.ctx.post(s.abandon)
+		if s.private {
+			s.lead.ctx.Close()
 		}
 	}
 	return nil
 }
 
-// connected: a client's connection appeared. It is served once it is admitted.
-func (s *Server) connected(e *cgo.Event) {
-	info := e.Session().Info()
-	c := newConnection(s.ctx, info.URI)
-	c.server = s
-	c.cg = e.Conn
-	c.depth = s.cfg.QueueDepth
-	c.maxResponse = s.cfg.MaxResponse
-	c.maxPending = s.cfg.MaxPending
-	c.disp = s.disp
-	c.logger = s.cfg.Logger
-	c.reserved = make(chan struct{})
-	c.session = &Session{ctx: s.ctx, uri: info.URI, data: info.Private, conn: c}
-	c.key, c.gen = cgo.Save(c), s.ctx.next()
-	c.cg.SetKey(c.key, c.gen)
-	s.ctx.add(c)
-	switch {
-	case e.Flags&cgo.FlagRejected != 0:
-		s.rejected.Add(1)
-		c.rejected = true
-	case s.stopped:
-		c.stop()
-	case s.ctx.waiting[e.Session()] == nil:
-		s.admit(c)
+func (s *Server) listeners() []*listener {
+	if s.lead == nil {
+		return s.portals
 	}
+	return append(slices.Clone(s.portals), s.lead)
 }
 
-// admit lets a connection's requests and the application's callbacks come.
-func (s *Server) admit(c *Connection) {
-	s.accepted.Add(1)
-	s.mu.Lock()
-	s.conns[c] = struct{}{}
-	s.mu.Unlock()
-	c.established()
-	if s.cfg.OnConnect == nil && s.cfg.OnDisconnect == nil {
-		return
+// stopListening lets no further session in. Any goroutine.
+func (s *Server) stopListening() {
+	for _, l := range s.listeners() {
+		l.ctx.post(l.stop)
 	}
-	go func() {
-		if s.cfg.OnConnect != nil {
-			s.cfg.OnConnect(c)
-		}
-		<-c.down
-		if s.cfg.OnDisconnect != nil {
-			s.cfg.OnDisconnect(c, c.Err())
-		}
-	}()
-}
-
-// forget: the connection has been destroyed.
-func (s *Server) forget(c *Connection) {
-	s.mu.Lock()
-	delete(s.conns, c)
-	s.mu.Unlock()
 }

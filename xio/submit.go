@@ -10,11 +10,14 @@ import (
 type subKind uint8
 
 const (
-	subSend    subKind = iota + 1 // call
-	subRelease                    // call
-	subReply                      // req
-	subCheck                      // conn: look whether it can be freed
-	subFunc                       // fn
+	subSend       subKind = iota + 1 // call
+	subRelease                       // call
+	subCancel                        // call: its cancellation
+	subReply                         // req
+	subCanceled                      // req
+	subReleaseMsg                    // req
+	subCheck                         // conn: look whether it can be freed
+	subFunc                          // fn
 )
 
 // submission is a piece of work for a context's driver. It is part of the
@@ -86,6 +89,13 @@ func (c *Context) wake() {
 	c.wakers.Add(-1)
 }
 
+// replyOps are the ways to be done with a message of the peer.
+var replyOps = [...]uint32{
+	subReply:      cgo.OpReply,
+	subCanceled:   cgo.OpCanceled,
+	subReleaseMsg: cgo.OpReleaseMsg,
+}
+
 // fill moves submissions into the next turn's batch, as far as they go, and
 // runs those that need no turn.
 func (c *Context) fill() int {
@@ -109,8 +119,19 @@ func (c *Context) fill() int {
 			ops[n] = cgo.Op{Kind: cgo.OpRelease, P: s.call.tx.Submission()}
 			n++
 			c.released = append(c.released, s.call)
-		case subReply:
-			ops[n] = cgo.Op{Kind: cgo.OpReply, P: s.req.rx.Submission()}
+		case subCancel:
+			// The call may have ended meanwhile, and the connection with it.
+			gen := s.call.cancel.gen
+			s.call.cancel.queued.Store(false)
+			if s.call.conn.freed {
+				break
+			}
+			ops[n] = cgo.Op{Kind: cgo.OpCancel, Gen: gen, P: s.call.tx.Submission()}
+			n++
+			s.call.conn.cancels++
+			c.canceled = append(c.canceled, s.call.conn)
+		case subReply, subCanceled, subReleaseMsg:
+			ops[n] = cgo.Op{Kind: replyOps[s.kind], P: s.req.rx.Submission()}
 			n++
 			c.replied = append(c.replied, s.req)
 		case subCheck:
@@ -130,10 +151,17 @@ func (c *Context) settle() {
 		call.conn.maybeFree()
 	}
 	c.released = c.released[:0]
+	for i, conn := range c.canceled {
+		c.canceled[i] = nil
+		conn.cancels--
+		conn.maybeFree()
+	}
+	c.canceled = c.canceled[:0]
 	for i, r := range c.replied {
 		c.replied[i] = nil
 		conn := r.conn
 		conn.held--
+		conn.checkIdle()
 		conn.maybeFree()
 	}
 	c.replied = c.replied[:0]

@@ -151,7 +151,7 @@ func TestRestoreChecksGeneration(t *testing.T) {
 	s, ok := restore[*Session](e, gen)
 	assert.True(t, ok)
 	assert.Same(t, old, s)
-	_, ok = restore[*Server](e, func(s *Server) uint32 { return s.gen })
+	_, ok = restore[*listener](e, func(l *listener) uint32 { return l.gen })
 	assert.False(t, ok, "another kind of object")
 	cgo.Unref(old.key)
 	_, ok = restore[*Session](e, gen)

@@ -78,9 +78,15 @@ func TestErrorsComeBackWithTheCall(t *testing.T) {
 		assert.NotZero(t, rc, uri)
 		assert.NotEmpty(t, StatusText(rc))
 	}
-	conn, rc := c.Connect(&Connect{URI: "tcp://" + strings.Repeat("x", 5000), Depth: 1})
-	assert.Nil(t, conn)
+	ses, rc := OpenSession(&NewSession{URI: "tcp://" + strings.Repeat("x", 5000)})
+	assert.Nil(t, ses)
 	assert.NotZero(t, rc, "URI longer than libxio's buffer")
+	ses, rc = OpenSession(&NewSession{URI: "nonsense"})
+	require.Zero(t, rc)
+	conn, rc := c.Connect(&Connect{Session: ses, Depth: 1, TOS: -1})
+	assert.Nil(t, conn)
+	assert.NotZero(t, rc)
+	ses.Drop()
 }
 
 // Without cgo the build stops with the cure in its message.

@@ -42,36 +42,84 @@ type (
 	Server  C.struct_xg_server
 )
 
-// Connect describes a client connection and its session.
-type Connect struct {
-	URI                 string
-	Private             []byte // shown to the server's accept policy
-	Depth               int    // request slots
-	SessionKey, ConnKey unsafe.Pointer
-	SessionGen, ConnGen uint32
+// NewSession describes a client session.
+type NewSession struct {
+	URI     string
+	Private []byte // shown to the server's accept policy
+	Key     unsafe.Pointer
+	Gen     uint32
 }
 
-// Connect starts a session with one connection. The connection is up when
-// EvSessionUp arrives for the session. It returns a status code, 0 for success.
+// OpenSession makes a client session without connections. It returns a status
+// code, 0 for success. Any goroutine.
 //
 // Implements:
 //
 //	struct xio_session *xio_session_create(struct xio_session_params *)
-//	struct xio_connection *xio_connect(struct xio_connection_params *)
-func (c *Context) Connect(a *Connect) (*Conn, int) {
+func OpenSession(a *NewSession) (*Session, int) {
 	uri := C.CString(a.URI)
 	defer C.free(unsafe.Pointer(uri))
 	priv, n := cBytes(a.Private)
 	defer C.free(priv)
+	sa := C.struct_xg_session_args{
+		uri:      uri,
+		priv:     priv,
+		priv_len: n,
+		key:      a.Key,
+		gen:      C.uint32_t(a.Gen),
+	}
+	var err C.int
+	s := C.xg_session_new(&sa, &err)
+	return (*Session)(s), int(err)
+}
+
+// Drop destroys a session that never had a connection; others end by
+// EvSessionGone.
+//
+// Implements:
+//
+//	int xio_session_destroy(struct xio_session *)
+func (s *Session) Drop() { C.xg_session_drop((*C.struct_xg_session)(s)) }
+
+// Abandon ends a server's session that went to portals and has no connection on
+// any Context. The listener's driver; EvServerGone may follow.
+func (s *Session) Abandon() { C.xg_session_abandon((*C.struct_xg_session)(s)) }
+
+// ID is the session's number, which no other session of the process has had
+// lately.
+func (s *Session) ID() uint32 { return uint32(C.xg_session_id((*C.struct_xg_session)(s))) }
+
+// Connect describes a client connection.
+type Connect struct {
+	Session   *Session
+	Key       unsafe.Pointer
+	Gen       uint32
+	Depth     int    // request slots
+	Index     int    // which of the server's portals; 0: they take turns
+	TOS       int    // type of service, -1: the system's default
+	CloseSecs int    // how long the peer may take to agree to a close; 0: 10
+	OutAddr   string // local address, empty: the system chooses
+}
+
+// Connect adds a connection to a session. It is up when EvConnUp arrives. It
+// returns a status code, 0 for success.
+//
+// Implements:
+//
+//	struct xio_connection *xio_connect(struct xio_connection_params *)
+func (c *Context) Connect(a *Connect) (*Conn, int) {
 	ca := C.struct_xg_connect_args{
-		uri:         uri,
-		priv:        priv,
-		priv_len:    n,
-		depth:       C.uint32_t(a.Depth),
-		session_key: a.SessionKey,
-		conn_key:    a.ConnKey,
-		session_gen: C.uint32_t(a.SessionGen),
-		conn_gen:    C.uint32_t(a.ConnGen),
+		session:    (*C.struct_xg_session)(a.Session),
+		key:        a.Key,
+		gen:        C.uint32_t(a.Gen),
+		depth:      C.uint32_t(a.Depth),
+		index:      C.uint32_t(a.Index),
+		tos:        C.int(a.TOS),
+		close_secs: C.uint32_t(a.CloseSecs),
+	}
+	if a.OutAddr != "" {
+		ca.out_addr = C.CString(a.OutAddr)
+		defer C.free(unsafe.Pointer(ca.out_addr))
 	}
 	var err C.int
 	cn := C.xg_connect(c.p, &ca, &err)
@@ -99,6 +147,24 @@ func (cn *Conn) Tx(i int) *Tx {
 // SetKey gives the connection the key that its events carry.
 func (cn *Conn) SetKey(key unsafe.Pointer, gen uint32) {
 	C.xg_conn_key(cn.c(), key, C.uint32_t(gen))
+}
+
+// SetCloseTime sets how many seconds the peer may take to agree to a close; 0
+// is 10. libxio knows one second and those from 1000 on.
+//
+// Implements:
+//
+//	int xio_modify_connection(struct xio_connection *, struct xio_connection_attr *, int)
+func (cn *Conn) SetCloseTime(secs int) { C.xg_conn_close_time(cn.c(), C.uint32_t(secs)) }
+
+// RejectData is what the server said with its rejection, on the embedded engine.
+func (cn *Conn) RejectData() []byte {
+	var n C.uint32_t
+	p := C.xg_conn_reject_data(cn.c(), &n)
+	if n == 0 {
+		return nil
+	}
+	return C.GoBytes(p, C.int(n))
 }
 
 // Session is the connection's session.
@@ -179,15 +245,29 @@ func (c *Context) Listen(a *Listen) (*Server, int, int) {
 //	int xio_unbind(struct xio_server *)
 func (s *Server) Unlisten() { C.xg_unlisten((*C.struct_xg_server)(s)) }
 
-// Accept lets a waiting session in.
+// Accept lets a waiting session in. With portals the client goes there for its
+// connections.
 //
 // Implements:
 //
 //	int xio_accept(struct xio_session *, const char **, size_t, void *, size_t)
-func (s *Session) Accept(data []byte) int {
+func (s *Session) Accept(portals []string, data []byte) int {
+	list := cStrings(portals)
+	defer list.free()
 	priv, n := cBytes(data)
 	defer C.free(priv)
-	return int(C.xg_accept((*C.struct_xg_session)(s), priv, n))
+	return int(C.xg_accept((*C.struct_xg_session)(s), list.p, list.n, priv, n))
+}
+
+// Redirect sends the client of a waiting session to other servers.
+//
+// Implements:
+//
+//	int xio_redirect(struct xio_session *, const char **, size_t)
+func (s *Session) Redirect(uris []string) int {
+	list := cStrings(uris)
+	defer list.free()
+	return int(C.xg_redirect((*C.struct_xg_session)(s), list.p, list.n))
 }
 
 // Reject turns a waiting session away.
@@ -195,8 +275,10 @@ func (s *Session) Accept(data []byte) int {
 // Implements:
 //
 //	int xio_reject(struct xio_session *, enum xio_status, void *, size_t)
-func (s *Session) Reject(reason int) int {
-	return int(C.xg_reject((*C.struct_xg_session)(s), C.int(reason)))
+func (s *Session) Reject(reason int, data []byte) int {
+	priv, n := cBytes(data)
+	defer C.free(priv)
+	return int(C.xg_reject((*C.struct_xg_session)(s), C.int(reason), priv, n))
 }
 
 // SessionInfo is what is known of a session: on a server what the client sent,
@@ -223,6 +305,30 @@ func (s *Session) Info() SessionInfo {
 	}
 	r.Peer = addrPort(&i.peer)
 	return r
+}
+
+// stringList is an array of C strings in C memory.
+type stringList struct {
+	p **C.char
+	n C.uint32_t
+}
+
+func cStrings(list []string) stringList {
+	if len(list) == 0 {
+		return stringList{}
+	}
+	p := (**C.char)(C.calloc(C.size_t(len(list)), C.size_t(unsafe.Sizeof((*C.char)(nil)))))
+	for i, s := range list {
+		unsafe.Slice(p, len(list))[i] = C.CString(s)
+	}
+	return stringList{p, C.uint32_t(len(list))}
+}
+
+func (l stringList) free() {
+	for _, s := range unsafe.Slice(l.p, int(l.n)) {
+		C.free(unsafe.Pointer(s))
+	}
+	C.free(unsafe.Pointer(l.p))
 }
 
 func cBytes(b []byte) (unsafe.Pointer, C.uint32_t) {

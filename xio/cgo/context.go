@@ -17,11 +17,16 @@ import "unsafe"
 const (
 	EvResponse    = C.XG_EV_RESPONSE
 	EvEnded       = C.XG_EV_ENDED
+	EvDelivered   = C.XG_EV_DELIVERED
 	EvRequest     = C.XG_EV_REQUEST
+	EvMsg         = C.XG_EV_MSG
 	EvReplied     = C.XG_EV_REPLIED
-	EvSessionUp   = C.XG_EV_SESSION_UP
+	EvCancel      = C.XG_EV_CANCEL
 	EvSessionNew  = C.XG_EV_SESSION_NEW
 	EvConnNew     = C.XG_EV_CONN_NEW
+	EvConnUp      = C.XG_EV_CONN_UP
+	EvConnAway    = C.XG_EV_CONN_AWAY
+	EvConnBack    = C.XG_EV_CONN_BACK
 	EvConnDown    = C.XG_EV_CONN_DOWN
 	EvConnTorn    = C.XG_EV_CONN_TORN
 	EvSessionGone = C.XG_EV_SESSION_GONE
@@ -47,28 +52,29 @@ type Event struct {
 	P         unsafe.Pointer // slot or session
 	Conn      *Conn
 	ConnIndex uint32 // small, handed out again after the connection is freed
-	_         uint32
+	SessionID uint32 // session and connection records; see Session.ID
 }
 
-// Tx is the request slot of an EvResponse or EvEnded record.
-func (e *Event) Tx() *Tx { return (*Tx)(e.P) }
-
-// Rx is the receive slot of an EvRequest or EvReplied record.
+// Rx is the receive slot of an EvRequest, EvMsg, EvReplied or EvCancel record.
 func (e *Event) Rx() *Rx { return (*Rx)(e.P) }
 
-// Session is the session of a session or connection record.
+// Session is the session of an EvSessionNew or connection record.
 func (e *Event) Session() *Session { return (*Session)(e.P) }
 
 // Kinds of submissions.
 const (
-	OpSend    = C.XG_OP_SEND
-	OpRelease = C.XG_OP_RELEASE
-	OpReply   = C.XG_OP_REPLY
+	OpSend       = C.XG_OP_SEND
+	OpRelease    = C.XG_OP_RELEASE
+	OpCancel     = C.XG_OP_CANCEL
+	OpReply      = C.XG_OP_REPLY
+	OpReleaseMsg = C.XG_OP_RELEASE_MSG
+	OpCanceled   = C.XG_OP_CANCELED
 )
 
 // Op is one submission of a turn. It mirrors struct xg_op.
 type Op struct {
-	Kind uint64
+	Kind uint32
+	Gen  uint32 // of the slot: OpCancel
 	P    unsafe.Pointer
 }
 

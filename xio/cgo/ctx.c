@@ -146,6 +146,7 @@ void xg_ctx_free(struct xg_ctx *c, int keep)
 	if (!c)
 		return;
 	if (c->xio) {
+		xg_here = c;
 		if (c->wake_fd >= 0)
 			xio_context_del_ev_handler(c->xio, c->wake_fd);
 		if (!keep)
@@ -205,8 +206,17 @@ static void run_ops(struct xg_ctx *c, uint32_t nops)
 		case XG_OP_RELEASE:
 			xg_release(o->p);
 			break;
+		case XG_OP_CANCEL:
+			xg_cancel(o->p, o->gen);
+			break;
 		case XG_OP_REPLY:
 			xg_reply(o->p);
+			break;
+		case XG_OP_RELEASE_MSG:
+			xg_release_msg(o->p);
+			break;
+		case XG_OP_CANCELED:
+			xg_canceled(o->p);
 			break;
 		}
 	}
@@ -219,6 +229,7 @@ struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops)
 	struct xg_tx *tx;
 	int pass;
 
+	xg_here = c;
 	if (c->taken) {
 		c->nev -= c->taken;
 		if (c->nev)

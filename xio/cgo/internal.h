@@ -3,12 +3,16 @@
  * internal.h - shared by the shim's own C files.
  *
  * Ownership: a context owns its servers, connections and receive memory. A
- * session belongs to its connections and is freed by its last event. Server
- * structures stay until the context goes, because a socket accepted before
+ * session belongs to its connections, which may live on several contexts, and
+ * is freed by its last event, on whichever of them that comes. Server
+ * structures stay until their context goes, because a socket accepted before
  * the unbind may still start a session afterwards.
  */
 #ifndef XG_INTERNAL_H
 #define XG_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
 
 #include "shim.h"
 
@@ -63,25 +67,27 @@ struct xg_server {
 	struct xio_server	*xio;
 	void			*key;
 	uint32_t		gen;
-	uint32_t		sessions;
 	uint32_t		max_sessions;
 	int			decide;
-	int			closing;
-	int			gone;
 	void			*priv;
 	uint32_t		priv_len;
 	struct xg_server	*next;
+
+	/* Sessions with portals end on the threads of these. */
+	atomic_uint		sessions;	/* and one while it listens */
+	atomic_bool		closing;
 };
 
 struct xg_session {
 	uint32_t		kind;
-	struct xg_ctx		*ctx;
+	uint32_t		id;
 	struct xio_session	*xio;
 	struct xg_server	*server;	/* NULL on the client side */
-	struct xg_conn		*conn;		/* client side: its connection */
 	void			*key;		/* client side: the Go session */
 	uint32_t		gen;
 	int			rejected;
+	int			reserved;	/* events, at the server's context */
+	atomic_bool		established;	/* client side */
 	void			*uri;
 	void			*priv;		/* from the peer */
 	uint32_t		uri_len;
@@ -97,10 +103,13 @@ struct xg_conn {
 	void			*key;
 	uint32_t		gen;
 	uint32_t		index;
+	int			seen;		/* the library has mentioned it */
 	int			up;		/* established at least once */
 	int			down;		/* an ending event was seen */
 	int			torn;
 	uint32_t		reject_reason;	/* of the server, if it was told */
+	uint32_t		reject_len;
+	void			*reject_data;
 	struct xg_addrs		addrs;
 
 	struct xg_tx		*tx;
@@ -117,10 +126,37 @@ struct xg_conn {
 
 extern struct xio_session_ops xg_ops_table;
 
+/*
+ * The context whose driver is in the library just now: session events belong to
+ * no context, but come on the thread of one. Set by every call that may bring
+ * about a callback.
+ */
+extern _Thread_local struct xg_ctx *xg_here;
+
 /* ctx.c: room for n more events than before, or ENOMEM; n may be negative. */
 int xg_reserve(struct xg_ctx *c, int n);
 struct xg_event *xg_push(struct xg_ctx *c, int kind);
 int xg_error(void);
+/* lib.c: a copy of n bytes, NULL for none. */
+void *xg_copy(const void *p, size_t n);
+
+/* session.c */
+#define XG_EV_SESSION	3	/* most events of a session */
+struct xg_session *xg_session_accepted(struct xg_server *sv, struct xio_session *xs,
+				       const struct xio_new_session_req *rq);
+int xg_on_session_established(struct xio_session *xs,
+			      struct xio_new_session_rsp *rsp, void *user);
+void xg_session_gone(struct xg_session *s, int reason);
+
+/* conn.c */
+void xg_on_new_connection(struct xg_ctx *c, struct xg_session *s,
+			  struct xio_connection *xc);
+void xg_on_conn_event(struct xg_conn *cn, const struct xio_session_event_data *ed);
+
+/* server.c */
+int xg_on_new_session(struct xio_session *xs, struct xio_new_session_req *rq,
+		      void *user);
+void xg_server_left(struct xg_server *sv);
 
 /* rxmem.c */
 struct xg_block *xg_block_get(struct xg_ctx *c, uint64_t len);
@@ -128,16 +164,34 @@ void xg_block_put(struct xg_ctx *c, struct xg_block *b);
 void xg_block_drain(struct xg_ctx *c);
 struct xg_block *xg_assigned_take(struct xg_conn *cn, const void *base);
 
-/* msg.c */
+/* slots.c */
+int xg_rx_grow(struct xg_conn *cn);
+void xg_rx_put(struct xg_rx *r);
+void xg_slots_free(struct xg_conn *cn);
+void xg_view_of(struct xg_view *v, struct xio_vmsg *m);
+void xg_fill_out(struct xio_vmsg *m, const struct xg_out *o, uint8_t *buf);
+
+/* tx.c: requests and one-way messages of ours */
 void xg_send(struct xg_tx *t);
 void xg_release(struct xg_tx *t);
-void xg_reply(struct xg_rx *r);
+void xg_cancel(struct xg_tx *t, uint32_t gen);
 void xg_auto_release(struct xg_conn *cn);
-void xg_slots_free(struct xg_conn *cn);
-int xg_on_msg(struct xio_session *s, struct xio_msg *m, int last, void *user);
+void xg_tx_ended(struct xg_tx *t, int status);
+int xg_on_response(struct xio_msg *m);
+int xg_on_delivered(struct xio_session *s, struct xio_msg *m, int last, void *user);
+int xg_on_msg_gone(struct xio_session *s, struct xio_msg *m, void *user);
+int xg_on_cancel(struct xio_session *s, struct xio_msg *m,
+		 enum xio_status result, void *user);
+
+/* rx.c: requests and one-way messages of the peer */
+void xg_reply(struct xg_rx *r);
+void xg_release_msg(struct xg_rx *r);
+void xg_canceled(struct xg_rx *r);
+void xg_rx_done(struct xg_rx *r, int status);
+int xg_on_request(struct xg_conn *cn, struct xio_msg *m, int status);
+int xg_on_one_way(struct xg_conn *cn, struct xio_msg *m);
 int xg_on_sent(struct xio_session *s, struct xio_msg *m, void *user);
-int xg_on_msg_error(struct xio_session *s, enum xio_status st,
-		    enum xio_msg_direction dir, struct xio_msg *m, void *user);
+int xg_on_cancel_request(struct xio_session *s, struct xio_msg *m, void *user);
 int xg_on_assign(struct xio_msg *m, void *user);
 
 #endif /* XG_INTERNAL_H */

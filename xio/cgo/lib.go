@@ -10,6 +10,9 @@ package cgo
 #cgo noescape xg_init
 #cgo nocallback xg_init
 #cgo nocallback xg_version
+#cgo nocallback xg_kin
+#cgo noescape xg_pin_thread
+#cgo nocallback xg_pin_thread
 #cgo nocallback xg_strerror
 #cgo nocallback xg_linkage
 #cgo nocallback xg_mem_alloc
@@ -48,6 +51,12 @@ type Options struct {
 	NoKeepalive                  bool
 	Probes, TimeSec, IntervalSec int
 	LogLevel                     int
+	LogFD                        int // lines of the log go there; -1: standard error
+	FlowControl                  bool
+	Reconnect                    bool
+	QueueMessages                int    // 0: the library's default
+	QueueBytes                   uint64 // 0: the library's default
+	SocketBuffer                 int    // 0: the library's default
 }
 
 var start struct {
@@ -80,7 +89,7 @@ func Started() int {
 	done, rc := start.done, start.rc
 	start.Unlock()
 	if !done {
-		rc, _ = Start(Options{LogLevel: LogError})
+		rc, _ = Start(Options{LogLevel: LogError, LogFD: -1})
 	}
 	return rc
 }
@@ -89,18 +98,34 @@ func Started() int {
 const LogError = C.XIO_LOG_LEVEL_ERROR
 
 func initLibrary(o Options) int {
-	var c C.struct_xg_options
-	if o.SingleStream {
-		c.single_stream = 1
+	c := C.struct_xg_options{
+		single_stream: C.int(flag(o.SingleStream)),
+		no_keepalive:  C.int(flag(o.NoKeepalive)),
+		ka_probes:     C.int(o.Probes),
+		ka_time:       C.int(o.TimeSec),
+		ka_interval:   C.int(o.IntervalSec),
+		log_level:     C.int(o.LogLevel),
+		log_fd:        C.int(o.LogFD),
+		flow_control:  C.int(flag(o.FlowControl)),
+		reconnect:     C.int(flag(o.Reconnect)),
+		queue_msgs:    C.int(o.QueueMessages),
+		queue_bytes:   C.uint64_t(o.QueueBytes),
+		sockbuf:       C.int(o.SocketBuffer),
 	}
-	if o.NoKeepalive {
-		c.no_keepalive = 1
-	}
-	c.ka_probes = C.int(o.Probes)
-	c.ka_time = C.int(o.TimeSec)
-	c.ka_interval = C.int(o.IntervalSec)
-	c.log_level = C.int(o.LogLevel)
 	return int(C.xg_init(&c))
+}
+
+// Kin says that the library is this project's engine, embedded or installed.
+func Kin() bool { return C.xg_kin() != 0 }
+
+// PinThread binds the calling thread to processors. It returns an errno value,
+// 0 for success.
+func PinThread(cpus []int) int {
+	list := make([]C.int, len(cpus)+1)
+	for i, n := range cpus {
+		list[i] = C.int(n)
+	}
+	return int(C.xg_pin_thread(&list[0], C.uint32_t(len(cpus))))
 }
 
 // Version is the library's version string.

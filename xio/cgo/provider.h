@@ -43,8 +43,12 @@
 #pragma weak xio_unbind
 #pragma weak xio_accept
 #pragma weak xio_reject
+#pragma weak xio_redirect
 #pragma weak xio_send_request
 #pragma weak xio_send_response
+#pragma weak xio_send_msg
+#pragma weak xio_cancel_request
+#pragma weak xio_cancel
 #pragma weak xio_release_response
 #pragma weak xio_release_msg
 #pragma weak xio_mem_alloc

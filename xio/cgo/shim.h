@@ -33,12 +33,17 @@ struct xg_conn;
 enum xg_event_kind {
 	XG_EV_NONE,		/* nothing any more */
 	XG_EV_RESPONSE,		/* slot p answered; data valid until the next turn, or release */
-	XG_EV_ENDED,		/* slot p ended without response: status */
+	XG_EV_ENDED,		/* slot p ended without response: status, 0 for a one-way that went */
+	XG_EV_DELIVERED,	/* the peer's application has seen request p; its end follows */
 	XG_EV_REQUEST,		/* request in receive slot p */
+	XG_EV_MSG,		/* one-way message in receive slot p */
 	XG_EV_REPLIED,		/* reply of slot p completed: status */
-	XG_EV_SESSION_UP,	/* client session established */
+	XG_EV_CANCEL,		/* the requester gives request p up */
 	XG_EV_SESSION_NEW,	/* server: p = session awaits a decision */
 	XG_EV_CONN_NEW,		/* server: connection conn appeared */
+	XG_EV_CONN_UP,		/* client: connection established, its session too */
+	XG_EV_CONN_AWAY,	/* its transport is lost, the library reconnects */
+	XG_EV_CONN_BACK,	/* and has reconnected */
 	XG_EV_CONN_DOWN,	/* no more traffic; status = reason, flags = XG_DOWN_* */
 	XG_EV_CONN_TORN,	/* the library is done with it: may be destroyed */
 	XG_EV_SESSION_GONE,	/* last event of a session */
@@ -62,7 +67,7 @@ struct xg_event {
 	void		*p;		/* slot or session */
 	struct xg_conn	*conn;
 	uint32_t	conn_index;
-	uint32_t	reserved;
+	uint32_t	session;	/* number of the session, session and connection events */
 };
 
 struct xg_seg {
@@ -99,6 +104,8 @@ struct xg_tx {
 	struct xg_conn	*conn;
 	uint8_t		*buf;
 	uint64_t	max_rsp;	/* largest response data wanted; 0 = what fits inline */
+	uint32_t	oneway;		/* set by Go: no response */
+	uint32_t	receipt;	/* set by Go: wants to know when the peer has seen it */
 	struct xg_out	out;
 	struct xg_view	in;
 	struct xg_tx	*next;
@@ -116,7 +123,7 @@ struct xg_rx {
 	uint8_t		*buf;
 	uint64_t	room;		/* largest response data the requester takes */
 	uint32_t	notify;		/* set by Go: wants XG_EV_REPLIED */
-	uint32_t	reserved;
+	uint32_t	canceling;	/* the requester waits for xio_cancel */
 	struct xg_out	out;
 	struct xg_view	in;
 	struct xg_block	*block;		/* receive memory behind in, if ours */
@@ -125,11 +132,19 @@ struct xg_rx {
 	struct xio_msg	msg;
 };
 
-enum xg_op_kind { XG_OP_SEND = 1, XG_OP_RELEASE, XG_OP_REPLY };
+enum xg_op_kind {
+	XG_OP_SEND = 1,		/* tx */
+	XG_OP_RELEASE,		/* tx: a kept response */
+	XG_OP_CANCEL,		/* tx: if it still is of that generation */
+	XG_OP_REPLY,		/* rx */
+	XG_OP_RELEASE_MSG,	/* rx: a one-way message */
+	XG_OP_CANCELED		/* rx: give up a request, as its requester asked */
+};
 
 /* One submission: p is the slot. */
 struct xg_op {
-	uint64_t	kind;
+	uint32_t	kind;
+	uint32_t	gen;		/* of the slot: XG_OP_CANCEL */
 	void		*p;
 };
 
@@ -140,10 +155,16 @@ struct xg_turned {
 };
 
 struct xg_options {
-	int	single_stream;
-	int	no_keepalive;
-	int	ka_probes, ka_time, ka_interval;	/* used if ka_time > 0 */
-	int	log_level;
+	int		single_stream;
+	int		no_keepalive;
+	int		ka_probes, ka_time, ka_interval;	/* used if ka_time > 0 */
+	int		log_level;
+	int		log_fd;		/* lines of the log go there; -1: standard error */
+	int		flow_control;
+	int		reconnect;
+	int		queue_msgs;	/* 0: the library's default */
+	uint64_t	queue_bytes;	/* 0: the library's default */
+	int		sockbuf;	/* bytes, 0: the library's default */
 };
 
 struct xg_limits {
@@ -159,6 +180,8 @@ struct xg_addrs {
 
 /* ---- library (lib.c) ---- */
 int xg_init(const struct xg_options *o);		/* any thread, once */
+int xg_kin(void);		/* the library is the engine of this project */
+int xg_pin_thread(const int *cpus, uint32_t n);		/* the calling thread */
 const char *xg_version(void);				/* any thread */
 const char *xg_strerror(int code);			/* any thread, codes of libxio only */
 const char *xg_linkage(void);				/* any thread */
@@ -177,28 +200,67 @@ struct xg_op *xg_ops(struct xg_ctx *c, uint32_t *cap);
 struct xg_event *xg_events(struct xg_ctx *c);
 struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops);
 
-/* ---- sessions, connections, servers (conn.c) ---- */
-struct xg_connect_args {
+/* ---- sessions (session.c) ---- */
+struct xg_session_args {
 	const char	*uri;
 	const void	*priv;
 	uint32_t	priv_len;
-	uint32_t	depth;
-	void		*session_key, *conn_key;
-	uint32_t	session_gen, conn_gen;
+	uint32_t	gen;
+	void		*key;
+};
+/* A client session, without connections. Any thread. */
+struct xg_session *xg_session_new(const struct xg_session_args *a, int *err);
+/* Only while it never had a connection; after that its last event frees it. */
+void xg_session_drop(struct xg_session *s);
+uint32_t xg_session_id(const struct xg_session *s);
+/* A server's session that went to portals and has no connection anywhere; by
+ * its listener's driver. */
+void xg_session_abandon(struct xg_session *s);
+
+/* What is known of a session: the peer's private data, the URI it asked for. */
+struct xg_session_info {
+	const void	*uri;
+	const void	*priv;
+	uint32_t	uri_len;
+	uint32_t	priv_len;
+	struct sockaddr_storage	peer;
+};
+void xg_session_info(struct xg_session *s, struct xg_session_info *i);
+
+/* Decisions about a session that awaits one, by its listener's driver. */
+int xg_accept(struct xg_session *s, const char **portals, uint32_t n,
+	      const void *priv, uint32_t len);
+int xg_redirect(struct xg_session *s, const char **uris, uint32_t n);
+int xg_reject(struct xg_session *s, int reason, const void *priv, uint32_t len);
+
+/* ---- connections (conn.c) ---- */
+struct xg_connect_args {
+	struct xg_session	*session;
+	void			*key;
+	uint32_t		gen;
+	uint32_t		depth;
+	uint32_t		index;		/* conn_idx: which portal */
+	int			tos;		/* -1: the system's default */
+	uint32_t		close_secs;	/* 0: the shim's default */
+	const char		*out_addr;	/* NULL: the system chooses */
 };
 struct xg_conn *xg_connect(struct xg_ctx *c, const struct xg_connect_args *a, int *err);
 int xg_conn_reserve(struct xg_conn *cn, uint32_t depth);
 uint32_t xg_conn_index(struct xg_conn *cn);
 struct xg_tx *xg_conn_tx(struct xg_conn *cn, uint32_t index);
 void xg_conn_key(struct xg_conn *cn, void *key, uint32_t gen);
+void xg_conn_close_time(struct xg_conn *cn, uint32_t secs);
 void xg_conn_addrs(struct xg_conn *cn, struct xg_addrs *a);
 struct xg_session *xg_conn_session(struct xg_conn *cn);
+/* What the server said with its rejection. */
+const void *xg_conn_reject_data(struct xg_conn *cn, uint32_t *len);
 int xg_disconnect(struct xg_conn *cn);
-/* Ends a connection that never came up; the session goes with it. */
+/* Ends a connection that never came up. */
 int xg_abort(struct xg_conn *cn);
 /* After CONN_TORN, once no slot is in use. */
 int xg_conn_free(struct xg_conn *cn);
 
+/* ---- servers (server.c) ---- */
 struct xg_bind_args {
 	const char	*uri;
 	void		*key;
@@ -210,17 +272,5 @@ struct xg_bind_args {
 };
 struct xg_server *xg_listen(struct xg_ctx *c, const struct xg_bind_args *a, uint16_t *port, int *err);
 void xg_unlisten(struct xg_server *s);
-int xg_accept(struct xg_session *s, const void *priv, uint32_t len);
-int xg_reject(struct xg_session *s, int reason);
-
-/* Data of a session: the peer's private data, the URI it asked for. */
-struct xg_session_info {
-	const void	*uri;
-	const void	*priv;
-	uint32_t	uri_len;
-	uint32_t	priv_len;
-	struct sockaddr_storage	peer;
-};
-void xg_session_info(struct xg_session *s, struct xg_session_info *i);
 
 #endif /* XG_SHIM_H */

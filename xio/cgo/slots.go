@@ -24,6 +24,20 @@ func (t *Tx) Submission() unsafe.Pointer { return unsafe.Pointer(t) }
 // SetGen sets the generation that the slot's record will carry.
 func (t *Tx) SetGen(gen uint32) { t.gen = C.uint32_t(gen) }
 
+// SetOneWay says whether the message is a one-way, which has no response.
+func (t *Tx) SetOneWay(on bool) { t.oneway = flag(on) }
+
+// SetReceipt says whether EvDelivered, or for a one-way EvEnded, shall tell
+// that the peer's application has seen the message.
+func (t *Tx) SetReceipt(on bool) { t.receipt = flag(on) }
+
+func flag(on bool) C.uint32_t {
+	if on {
+		return 1
+	}
+	return 0
+}
+
 // SetMaxResponse sets the largest response data wanted; 0 is what fits inline.
 func (t *Tx) SetMaxResponse(n int) { t.max_rsp = C.uint64_t(n) }
 

@@ -12,8 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base.h"
 #include "check.h"
 #include "engine.h"
+#include "loop.h"
 
 static struct xio_context *ctx;
 
@@ -71,6 +73,79 @@ static void stop_before_run(void)
 	CHECK(clock_ms() - t >= 30);
 	CHECK_EQ(poll(&p, 1, 0), 0);
 	xio_context_destroy(ctx);
+}
+
+/* ---- looking for input before sleeping --------------------------------- */
+
+static struct {
+	struct xe_loop loop;
+	struct xe_ev hot;
+	int looks;
+	int64_t takes;			/* ns */
+	bool input;
+} look;
+
+static void on_look(struct xe_ev *ev, uint32_t events)
+{
+	int64_t end = xe_now_ns() + look.takes;
+
+	(void)ev;
+	(void)events;
+	look.looks++;
+	while (look.takes && xe_now_ns() < end)
+		;
+	look.loop.input = look.input;
+}
+
+/* A pass behind one with input; how often the socket was looked at. */
+static int looks_of_a_pass(bool fed)
+{
+	look.looks = 0;
+	look.loop.fed = fed;
+	xe_loop_pass(&look.loop, 1);
+	return look.looks;
+}
+
+static void looks_before_it_sleeps(void)
+{
+	struct xe_loop *l = &look.loop;
+	int i, n;
+
+	CHECK_EQ(xe_loop_init(l), 0);
+	look.hot.fn = on_look;
+	l->hot = &look.hot;
+	CHECK_EQ(looks_of_a_pass(false), 0);
+	/* Nothing comes: it looks more and more rarely. */
+	n = looks_of_a_pass(true);
+	CHECK(n > 0 && n <= (int)XE_LOOP_LINGER_LOOKS);
+	for (i = n = 0; i < 200; i++)
+		n += looks_of_a_pass(true) > 0;
+	CHECK(n > 0 && n < 12);
+	/* Input comes: it looks again, until the first of it. */
+	look.input = true;
+	look.takes = 2 * XE_LOOP_LINGER_SOON_NS;
+	l->rest = 0;
+	l->vain = XE_LOOP_REST_VAIN;
+	CHECK_EQ(looks_of_a_pass(true), 1);
+	CHECK(l->fed);
+	l->rest = 0;
+	CHECK_EQ(looks_of_a_pass(true), 1);
+	/* Somebody else has the processor: it stays away for long. */
+	look.takes = 2 * XE_LOOP_LINGER_LOST_NS;
+	l->rest = 0;
+	n = (int)l->lost;
+	CHECK_EQ(looks_of_a_pass(true), 1);
+	CHECK_EQ(l->rest, n);
+	CHECK_EQ(l->lost, 2 * n);
+	/* And comes back in small steps. */
+	look.takes = 2 * XE_LOOP_LINGER_SOON_NS;
+	for (i = 0; i < 100000 && l->lost > XE_LOOP_REST_LEAST; i++) {
+		l->rest = 0;
+		looks_of_a_pass(true);
+	}
+	CHECK_EQ(l->lost, XE_LOOP_REST_LEAST);
+	l->hot = NULL;
+	xe_loop_fini(l);
 }
 
 static int calls;
@@ -593,6 +668,7 @@ int main(void)
 	before = open_fds();
 	RUN(timeouts);
 	RUN(stop_before_run);
+	RUN(looks_before_it_sleeps);
 	RUN(stop_from_handler);
 	RUN(stop_from_thread);
 	RUN(wrong_handlers);

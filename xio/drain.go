@@ -1,0 +1,90 @@
+package xio
+
+import (
+	"context"
+	"sync"
+)
+
+// Drain refuses further messages of this side with ErrClosed and further requests
+// of the peer, waits until everything that was accepted before has ended, in both
+// directions, and closes the connection. When ctx ends first, Drain returns an
+// error that matches ctx's, and the connection keeps draining: Close it, or Drain
+// again.
+func (c *Connection) Drain(ctx context.Context) error {
+	c.draining.Store(true)
+	if err := c.drain(ctx); err != nil {
+		return contextError("drain", c.uri, err)
+	}
+	return c.Close()
+}
+
+// drain waits until nothing is in flight. It takes every place in the queue: so
+// those who were waiting for one before are served first.
+func (c *Connection) drain(ctx context.Context) error {
+	var calls []*call
+	defer func() {
+		for _, cl := range calls {
+			cl.release()
+		}
+	}()
+	if c.server != nil {
+		// No place can be given out any more, or all have been made.
+		c.reserveOnce.Do(func() { close(c.reserved) })
+		<-c.reserved
+	}
+	for range c.win.calls {
+		cl, err := c.win.acquire(ctx, c.down)
+		if err != nil {
+			return err
+		}
+		if cl == nil { // it is over
+			return nil
+		}
+		calls = append(calls, cl)
+	}
+	idle := make(chan struct{})
+	if !c.ctx.do(func() {
+		if c.idle == nil {
+			c.idle = idle
+		}
+		idle = c.idle
+		c.checkIdle()
+	}) {
+		return nil
+	}
+	select {
+	case <-idle:
+	case <-c.down:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// checkIdle tells those who drain that the peer is owed nothing. Driver only.
+func (c *Connection) checkIdle() {
+	if c.idle != nil && c.held == 0 {
+		close(c.idle)
+		c.idle = nil
+	}
+}
+
+// Drain stops listening, drains all connections at once, see
+// [Connection.Drain], and closes the server. When ctx ends first, Drain returns
+// an error that matches ctx's and the server keeps draining: Close it.
+func (s *Server) Drain(ctx context.Context) error {
+	s.stopListening()
+	var wg sync.WaitGroup
+	conns := s.Connections()
+	errs := make([]error, len(conns))
+	for i, c := range conns {
+		wg.Go(func() { errs[i] = c.Drain(ctx) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return s.Close()
+}
