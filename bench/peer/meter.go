@@ -111,21 +111,29 @@ func (m *meter) now() int64 { return int64(time.Since(m.base)) }
 type flow struct {
 	m         *meter
 	measuring bool
+	now       int64 // when the last answer came; requests are sent right after
 	verified  uint64
-	counted   uint64 // of verified: in the measured time
-	latency   *hdrhistogram.Histogram
+	counted   uint64                  // of verified: in the measured time
+	latency   *hdrhistogram.Histogram // nil: not taken
 	err       error
 }
+
+// timed is how many flows take latencies. Goroutines of a client are alike, and
+// the histograms of hundreds would push everything else out of the cache.
+const timed = 16
 
 // flow opens an account. The first one opens the run: the connection is there.
 func (m *meter) flow() *flow {
 	m.opened.Do(func() {
 		m.ready = m.now() + int64(m.warm)
 	})
-	f := &flow{m: m, latency: hdrhistogram.New(1, int64(time.Minute), 2)}
+	f := &flow{m: m, now: m.now()}
 	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.flows) < timed {
+		f.latency = hdrhistogram.New(1, int64(time.Minute), 2)
+	}
 	m.flows = append(m.flows, f)
-	m.mu.Unlock()
 	return f
 }
 
@@ -149,7 +157,7 @@ func (m *meter) slots(n int) []slot {
 func (f *flow) begin(s *slot, step int) {
 	s.stamp += uint64(step)
 	stamp(s.buf, s.stamp)
-	s.sent = f.m.now()
+	s.sent = f.now
 }
 
 // end verifies an answer and counts it. It says whether another request shall
@@ -169,6 +177,7 @@ func (f *flow) endStamp(s *slot, got uint64) (more bool, err error) {
 	}
 	f.verified++
 	now := f.m.now()
+	f.now = now
 	if now < f.m.ready {
 		return true, nil
 	}
@@ -189,7 +198,9 @@ func (f *flow) endStamp(s *slot, got uint64) (more bool, err error) {
 		f.m.after, f.err = f.m.usage()
 	}
 	f.counted++
-	f.latency.RecordValue(now - s.sent)
+	if f.latency != nil {
+		f.latency.RecordValue(now - s.sent)
+	}
 	return now < f.m.stop, f.err
 }
 
@@ -207,7 +218,9 @@ func (m *meter) report(w io.Writer) error {
 	for _, f := range m.flows {
 		verified += f.verified
 		counted += f.counted
-		all.Merge(f.latency)
+		if f.latency != nil {
+			all.Merge(f.latency)
+		}
 	}
 	if counted == 0 {
 		return errors.New("no request was answered in the measured time")
