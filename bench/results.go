@@ -61,9 +61,7 @@ func (r *results) describe(ctx context.Context) error {
 	note("date", r.began.UTC().Format("2006-01-02 15:04 MST"))
 	note("processor", fmt.Sprintf("%s, %d CPUs", processor(), runtime.NumCPU()))
 	note("kernel", unix.ByteSliceToString(uts.Sysname[:])+" "+unix.ByteSliceToString(uts.Release[:])+" "+unix.ByteSliceToString(uts.Machine[:]))
-	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
-		note("load before", strings.Join(strings.Fields(string(load))[:3], " "))
-	}
+	note("load before", loadAverage())
 	if out, err := measure.Output(ctx, "cc", "--version"); err == nil {
 		line, _, _ := strings.Cut(string(out), "\n")
 		note("C compiler", line)
@@ -100,6 +98,16 @@ func (r *results) describe(ctx context.Context) error {
 // rivalModules are those whose versions matter.
 var rivalModules = []string{"google.golang.org/grpc", "go.nanomsg.org/mangos/v3", "github.com/pebbe/zmq4"}
 
+// loadAverage of the last 1, 5 and 15 minutes.
+func loadAverage() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	words := strings.Fields(string(text))
+	if err != nil || len(words) < 3 {
+		return "unknown"
+	}
+	return strings.Join(words[:3], " ")
+}
+
 func processor() string {
 	text, _ := os.ReadFile("/proc/cpuinfo")
 	for line := range strings.Lines(string(text)) {
@@ -112,6 +120,7 @@ func processor() string {
 
 // write writes everything into the folder.
 func (r *results) write() error {
+	r.machine = append(r.machine, [2]string{"load after", loadAverage()})
 	if err := os.MkdirAll(r.c.out, 0o755); err != nil {
 		return err
 	}
