@@ -379,7 +379,8 @@ void xe_loop_pass(struct xe_loop *l, int timeout_ms)
 		timeout_ms = 0;
 	wait_and_dispatch(l, timeout_ms);
 	l->idle = l->input || may_wait ? 0 : l->idle + 1;
-	l->fed = l->input;
+	if (l->input || may_wait)
+		l->fed = l->input;
 	run_posted(l);
 	run_work(l);
 	l->running = false;

@@ -59,7 +59,7 @@ struct xe_loop {
 	struct xe_ev *hot;		/* its socket had input last */
 	bool input;			/* set by whoever gets some */
 	unsigned int idle;		/* passes in a row with nothing */
-	bool fed;			/* the last pass had input */
+	bool fed;			/* there was input since it last slept */
 	unsigned int rest;		/* sleeps before it lingers again */
 	unsigned int vain;		/* what rest becomes if that is in vain */
 	unsigned int lost;		/* or if the processor is lost by it */

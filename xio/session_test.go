@@ -23,9 +23,19 @@ func ask(t testing.TB, c *Connection, data string) {
 	rsp.Release()
 }
 
+// needsClosedSockets skips what an installed libxio gets wrong with single streams:
+// it closes sockets and keeps their places in its loop, so that later ones with the
+// same number lose their events.
+func needsClosedSockets(t *testing.T) {
+	if single && !cgo.Kin() {
+		t.Skip("not with single streams on an installed libxio")
+	}
+}
+
 func portOf(a net.Addr) int { return a.(*net.TCPAddr).Port }
 
 func TestSessionConnections(t *testing.T) {
+	needsClosedSockets(t)
 	for _, portals := range []int{0, 3} {
 		t.Run(fmt.Sprint(portals, " portals"), func(t *testing.T) {
 			leakCheck(t)
@@ -98,6 +108,7 @@ func TestSessionConnections(t *testing.T) {
 
 // Index chooses the portal; connections without one are spread.
 func TestPortals(t *testing.T) {
+	needsClosedSockets(t)
 	leakCheck(t)
 	const portals = 3
 	var up, down atomic.Int32
@@ -137,6 +148,7 @@ func TestPortals(t *testing.T) {
 
 // A server with portals closes under traffic, and with clients that never come.
 func TestPortalsClose(t *testing.T) {
+	needsClosedSockets(t)
 	leakCheck(t)
 	for range 3 {
 		s := listen(t, ListenConfig{Portals: 2}, echo)
@@ -177,6 +189,7 @@ func requireAny(t testing.TB, err error, codes ...Code) {
 }
 
 func TestPortalContexts(t *testing.T) {
+	needsClosedSockets(t)
 	leakCheck(t)
 	made := 0
 	l := ListenConfig{Portals: 2, PortalContext: func(i int) (*Context, error) {
@@ -207,8 +220,12 @@ func TestPortalContexts(t *testing.T) {
 }
 
 func TestRedirect(t *testing.T) {
+	needsClosedSockets(t)
 	leakCheck(t)
 	for _, portals := range []int{0, 2} {
+		if portals > 0 && !cgo.Kin() {
+			continue // libxio's client, redirected and then sent to a portal, never ends
+		}
 		second := listen(t, ListenConfig{Portals: portals, AcceptData: []byte("second")}, echo)
 		var targets []string
 		if cgo.Kin() { // libxio tries the first only
