@@ -19,33 +19,12 @@ import (
 // any use of a released Buffer panics; other builds detect only a release that
 // no reference stands for.
 type Buffer struct {
-	pool   *Pool
 	region *region
-	index  int
+	home   *Cache // takes it back, or nil
+	index  int32
 	refs   atomic.Int32
 	b      []byte
-}
-
-func newRegion(mem cgo.Memory, k int) *region {
-	n := int(regionBytes(k) / blockBytes(k))
-	r := &region{mem: mem, class: k, free: make([]int32, n), bufs: make([]Buffer, n), pos: -1}
-	for i := range r.free {
-		r.free[i] = int32(n - 1 - i)
-	}
-	return r
-}
-
-// hand makes block i a buffer of n bytes.
-func (r *region) hand(p *Pool, i, n int) *Buffer {
-	b := &r.bufs[i]
-	if debug {
-		b = new(Buffer)
-	}
-	size := int(blockBytes(r.class))
-	b.pool, b.region, b.index = p, r, i
-	b.b = r.mem.Bytes()[i*size:][:n:size]
-	b.refs.Store(1)
-	return b
+	_      [16]byte // a cache line each: neighbours are counted by others
 }
 
 func (b *Buffer) check() {
@@ -89,7 +68,13 @@ func (b *Buffer) Retain() {
 	}
 }
 
-// Release drops a reference. The last one gives the memory back to the pool.
+// Release drops a reference. The last one gives the memory back to the pool, or
+// to the cache it came from.
+//
+// Implements:
+//
+//	int xio_mem_free(struct xio_reg_mem *reg_mem)
+//	void xio_mempool_free(struct xio_reg_mem *reg_mem)
 func (b *Buffer) Release() {
 	switch n := b.refs.Add(-1); {
 	case n > 0:
@@ -103,11 +88,14 @@ func (b *Buffer) Release() {
 			full[i] = 0xDB
 		}
 	}
-	b.pool.put(b.region, b.index)
+	if b.home != nil && b.home.keep(b) {
+		return
+	}
+	b.region.pool.put(b.region, b.index)
 }
 
 // Region is the library's registration of the memory, for package xio.
 func (b *Buffer) Region() cgo.Region {
 	b.check()
-	return b.region.mem.Region()
+	return b.region.mr
 }

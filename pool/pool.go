@@ -1,95 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package pool
 
 import (
 	"context"
 	"errors"
-	"math/bits"
+	"math"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/accelio/accelio-go/xio/cgo"
 )
 
-// Sizes of what a pool hands out, in bytes.
-const (
-	// MinBlock is the smallest block; smaller buffers use one of these.
-	MinBlock = 1 << minShift
-	// MaxBuffer is the largest buffer, the largest message of the library.
-	MaxBuffer = 1 << maxShift
-
-	minShift   = 10
-	maxShift   = 26
-	regionSize = 64 << 10 // smaller blocks are carved out of regions of this size
-)
-
-// Errors of a pool, to be compared with [errors.Is].
-var (
-	ErrClosed    = errors.New("pool: closed")
-	ErrSize      = errors.New("pool: size out of range")
-	ErrExhausted = errors.New("pool: limit reached")
-	ErrNoMemory  = errors.New("pool: out of memory")
-)
-
-// Config tunes a Pool. The zero value is ready to use.
-type Config struct {
-	// Limit bounds the registered memory of the pool in bytes, in use and
-	// idle together. Zero means 256 MiB; less than MaxBuffer makes larger
-	// buffers fail with ErrSize; negative values are an error.
-	Limit int64
-	// Keep bounds the idle memory that is kept for the next Get, in bytes.
-	// What is above goes back to the system. Zero means 32 MiB, negative
-	// keeps nothing.
-	Keep int64
-}
-
 // Pool hands out buffers of registered C memory. It is safe for concurrent use.
 type Pool struct {
+	layout
 	limit, keep int64
+	node        Node
+	alloc       func(n int) (memory, int)
 
-	mu      sync.Mutex
-	class   [maxShift - minShift + 1]class
-	held    int64 // bytes of all regions
-	idle    int64 // bytes of regions with no block in use
-	out     int64 // bytes of blocks in use
-	nout    int64 // blocks in use
-	gets    uint64
-	waits   uint64
-	waiters waitList
-	closed  bool
-	drained chan struct{} // closed when closed and nothing is out
+	// crowded tells caches to keep nothing: somebody waits, or the pool is
+	// closed. It is set before the caches are emptied for that.
+	crowded atomic.Bool
+
+	_        [64]byte // what is above is read by every Get of a cache
+	mu       sync.Mutex
+	class    []class
+	regions  map[*region]struct{}
+	idlers   regionList // idle regions that may go, the longest idle first
+	held     int64      // bytes of all regions
+	idle     int64      // bytes of regions with no block in use
+	spare    int64      // bytes of idlers
+	out      int64      // bytes of blocks in use and in caches
+	nout     int64      // blocks in use and in caches
+	waiters  waitList
+	stuck    bool // the limit holds up all who wait, not their classes alone
+	caches   map[*Cache]struct{}
+	closed   bool
+	drained  chan struct{} // closed when closed and nothing is out
+	peakHeld int64
+	peakOut  int64
+	counts   counts
 }
 
-// class is the blocks of one size.
-type class struct {
-	ready []*region // regions with a free block
-}
-
-// region is one piece of registered memory, cut into equal blocks.
-type region struct {
-	mem   cgo.Memory
-	class int
-	free  []int32 // indices of free blocks
-	bufs  []Buffer
-	pos   int // index in class.ready, -1 if not there
-}
-
-// New makes a pool. The library is started if it does not run yet.
+// New makes a pool, with the memory that Class.Prealloc asks for. The library
+// is started if it does not run yet. An impossible Config gives a *ConfigError.
+//
+// Implements:
+//
+//	struct xio_mempool *xio_mempool_create(int nodeid, uint32_t flags)
 func New(cfg Config) (*Pool, error) {
-	if cfg.Limit < 0 {
-		return nil, ErrSize
-	}
-	if cfg.Limit == 0 {
-		cfg.Limit = 256 << 20
-	}
-	switch {
-	case cfg.Keep == 0:
-		cfg.Keep = 32 << 20
-	case cfg.Keep < 0:
-		cfg.Keep = 0
+	cfg, err := cfg.normal()
+	if err != nil {
+		return nil, err
 	}
 	if rc := cgo.Started(); rc != 0 {
 		return nil, errors.New("pool: the library does not start: " + cgo.StatusText(rc))
 	}
-	return &Pool{limit: cfg.Limit, keep: cfg.Keep, drained: make(chan struct{})}, nil
+	p := &Pool{
+		limit: cfg.Limit, keep: cfg.Keep, node: cfg.Node, alloc: allocator(cfg),
+		class: make([]class, len(cfg.Classes)), regions: make(map[*region]struct{}),
+		caches: make(map[*Cache]struct{}), drained: make(chan struct{}),
+	}
+	p.layout.init(cfg)
+	usual := max(regionSize, p.page)
+	for k, c := range cfg.Classes {
+		if c.Max == 0 {
+			c.Max = math.MaxInt
+		}
+		if c.Grow == 0 {
+			c.Grow = max(1, int(usual)/c.Size)
+		}
+		p.class[k] = class{size: int64(c.Size), max: c.Max, grow: min(c.Grow, maxBlocks)}
+	}
+	for k, c := range cfg.Classes {
+		if err := p.prealloc(k, c.Prealloc); err != nil {
+			p.dropIdle()
+			return nil, err
+		}
+	}
+	return p, nil
 }
 
 var shared = sync.OnceValue(func() *Pool {
@@ -103,35 +94,57 @@ var shared = sync.OnceValue(func() *Pool {
 // Default is the pool of the process, made at first use. It is never closed.
 func Default() *Pool { return shared() }
 
+// Source is where buffers come from: a [Pool] or a [Cache].
+type Source interface {
+	// Get returns a buffer of n bytes, and waits for room until ctx ends.
+	Get(ctx context.Context, n int) (*Buffer, error)
+	// TryGet is Get without waiting.
+	TryGet(n int) (*Buffer, error)
+}
+
 // Get returns a buffer of n bytes, 1 ≤ n ≤ MaxBuffer. Its content is zero when
-// the memory is new and arbitrary when it was used before. At the pool's limit
-// Get waits, first come first served, until there is room or ctx ends.
+// the memory is new and arbitrary when it was used before. At the pool's limit,
+// or at the maximum of its size class, Get waits, first come first served,
+// until there is room or ctx ends.
 //
 // The buffer belongs to the caller until its Release.
 //
 // Implements:
 //
 //	int xio_mem_alloc(size_t length, struct xio_reg_mem *reg_mem)
+//	int xio_mempool_alloc(struct xio_mempool *mpool, size_t length,
+//			      struct xio_reg_mem *reg_mem)
 func (p *Pool) Get(ctx context.Context, n int) (*Buffer, error) {
 	k, err := p.classFor(n)
 	if err != nil {
 		return nil, err
 	}
+	return p.get(ctx, k, n, nil)
+}
+
+// TryGet is Get without waiting: at the limit, or at the maximum of the size
+// class, it fails with ErrExhausted.
+func (p *Pool) TryGet(n int) (*Buffer, error) {
+	k, err := p.classFor(n)
+	if err != nil {
+		return nil, err
+	}
+	return p.tryGet(k, n, nil)
+}
+
+// get is Get for a buffer that goes back to home, if that is not nil.
+func (p *Pool) get(ctx context.Context, k, n int, home *Cache) (*Buffer, error) {
 	p.mu.Lock()
-	if p.waiters.empty() {
-		b, err := p.take(k, n)
-		if err != ErrExhausted {
-			p.mu.Unlock()
-			return b, err
-		}
-	}
-	if p.closed {
+	b, err := p.takeInTurn(k, n, home)
+	if !noRoom(err) {
 		p.mu.Unlock()
-		return nil, ErrClosed
+		return b, err
 	}
-	w := &waiter{class: k, n: n, done: make(chan struct{})}
+	w := &waiter{class: k, n: n, home: home, began: time.Now(), done: make(chan struct{})}
 	p.waiters.push(w)
-	p.waits++
+	p.counts.waits++
+	p.crowd()
+	p.serve() // w may have waited for what was in a cache
 	p.mu.Unlock()
 
 	select {
@@ -140,167 +153,102 @@ func (p *Pool) Get(ctx context.Context, n int) (*Buffer, error) {
 	case <-ctx.Done():
 	}
 	p.mu.Lock()
-	granted := !p.waiters.remove(w)
-	if !granted {
-		p.serve() // those behind may fit where this one did not
+	defer p.mu.Unlock()
+	if w.served { // in the meantime
+		return w.buf, w.err
 	}
-	p.mu.Unlock()
-	if granted { // served in the meantime
-		<-w.done
-		if w.err == nil {
-			w.buf.Release()
-		}
-	}
+	p.counts.gaveUp++
+	p.leave(w)
+	p.serve() // those behind may fit where this one did not
 	return nil, ctx.Err()
 }
 
-// TryGet is Get without waiting: at the limit it fails with ErrExhausted.
-func (p *Pool) TryGet(n int) (*Buffer, error) {
-	k, err := p.classFor(n)
-	if err != nil {
-		return nil, err
-	}
+func (p *Pool) tryGet(k, n int, home *Cache) (*Buffer, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.waiters.empty() {
+	b, err := p.takeInTurn(k, n, home)
+	if noRoom(err) {
+		p.counts.exhausted++
+	}
+	p.mu.Unlock()
+	return b, err
+}
+
+// noRoom says that err is the kind one waits for.
+func noRoom(err error) bool { return err == ErrExhausted || err == errClassFull }
+
+// takeInTurn is take that does not overtake those who wait, and looks into the
+// caches as well. The pool is locked.
+func (p *Pool) takeInTurn(k, n int, home *Cache) (*Buffer, error) {
+	if p.waiters.blocks(k, p.stuck) {
 		return nil, ErrExhausted
 	}
-	return p.take(k, n)
+	b, err := p.take(k, n, home)
+	if noRoom(err) && !p.crowded.Load() && p.recall() {
+		b, err = p.take(k, n, home)
+	}
+	return b, err
 }
-
-func (p *Pool) classFor(n int) (int, error) {
-	if n < 1 || n > MaxBuffer {
-		return 0, ErrSize
-	}
-	k := 0
-	if n > MinBlock {
-		k = bits.Len(uint(n-1)) - minShift
-	}
-	if regionBytes(k) > p.limit {
-		return 0, ErrSize
-	}
-	return k, nil
-}
-
-func blockBytes(k int) int64  { return MinBlock << k }
-func regionBytes(k int) int64 { return max(blockBytes(k), regionSize) }
 
 // take finds a block of class k. The pool is locked.
-func (p *Pool) take(k, n int) (*Buffer, error) {
+func (p *Pool) take(k, n int, home *Cache) (*Buffer, error) {
 	if p.closed {
 		return nil, ErrClosed
 	}
 	c := &p.class[k]
 	if len(c.ready) == 0 {
 		if err := p.grow(k); err != nil {
+			if err == ErrNoMemory {
+				p.counts.noMemory++
+			}
 			return nil, err
 		}
 	}
 	r := c.ready[len(c.ready)-1]
-	if len(r.free) == len(r.bufs) {
-		p.idle -= regionBytes(k)
+	if r.idle() {
+		p.wake(r)
 	}
 	i := r.free[len(r.free)-1]
 	r.free = r.free[:len(r.free)-1]
 	if len(r.free) == 0 {
 		p.unready(r)
 	}
-	p.out += blockBytes(k)
+	c.out++
+	c.counts.peak = max(c.counts.peak, c.out)
+	c.counts.gets++
 	p.nout++
-	p.gets++
-	return r.hand(p, int(i), n), nil
-}
-
-// grow adds a region to class k, giving back idle regions of others if the
-// limit asks for it.
-func (p *Pool) grow(k int) error {
-	size := regionBytes(k)
-	if p.held+size > p.limit {
-		p.trim(p.limit - size)
-	}
-	if p.held+size > p.limit {
-		return ErrExhausted
-	}
-	mem, rc := cgo.AllocMemory(int(size))
-	if rc != 0 {
-		return ErrNoMemory
-	}
-	r := newRegion(mem, k)
-	p.held += size
-	p.idle += size
-	p.ready(r)
-	return nil
-}
-
-// trim gives idle regions back until no more than want bytes are held, or no
-// region is idle.
-func (p *Pool) trim(want int64) {
-	for k := len(p.class) - 1; k >= 0 && p.held > want && p.idle > 0; k-- {
-		ready := p.class[k].ready
-		for i := len(ready) - 1; i >= 0 && p.held > want; i-- {
-			if r := ready[i]; len(r.free) == len(r.bufs) {
-				p.drop(r)
-				ready = p.class[k].ready
-				i = min(i, len(ready))
-			}
-		}
-	}
-}
-
-func (p *Pool) drop(r *region) {
-	p.unready(r)
-	size := regionBytes(r.class)
-	p.held -= size
-	p.idle -= size
-	r.mem.Free()
-}
-
-func (p *Pool) ready(r *region) {
-	c := &p.class[r.class]
-	r.pos = len(c.ready)
-	c.ready = append(c.ready, r)
-}
-
-func (p *Pool) unready(r *region) {
-	c := &p.class[r.class]
-	last := len(c.ready) - 1
-	c.ready[r.pos] = c.ready[last]
-	c.ready[r.pos].pos = r.pos
-	c.ready[last] = nil
-	c.ready = c.ready[:last]
-	r.pos = -1
+	p.out += c.size
+	p.peakOut = max(p.peakOut, p.out)
+	return r.hand(i, n, home), nil
 }
 
 // put takes block i of r back.
-func (p *Pool) put(r *region, i int) {
+func (p *Pool) put(r *region, i int32) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	r.free = append(r.free, int32(i))
+	p.back(r, i)
+	p.serve()
+	p.checkDrained()
+	p.mu.Unlock()
+}
+
+// back makes block i of r free. The pool is locked.
+func (p *Pool) back(r *region, i int32) {
+	c := &p.class[r.class]
+	r.free = append(r.free, i)
 	if r.pos < 0 {
 		p.ready(r)
 	}
-	p.out -= blockBytes(r.class)
+	c.out--
 	p.nout--
-	if len(r.free) == len(r.bufs) {
-		p.idle += regionBytes(r.class)
-		if p.closed || p.idle > p.keep {
-			p.drop(r)
-		}
+	p.out -= c.size
+	if !r.idle() {
+		return
 	}
-	p.serve()
-	p.checkDrained()
-}
-
-// serve hands blocks to those who wait, in order.
-func (p *Pool) serve() {
-	for w := p.waiters.first(); w != nil; w = p.waiters.first() {
-		b, err := p.take(w.class, w.n)
-		if err == ErrExhausted {
-			return
-		}
-		p.waiters.remove(w)
-		w.buf, w.err = b, err
-		close(w.done)
+	p.rest(r)
+	switch {
+	case p.closed, !r.pinned && r.bytes() > p.keep:
+		p.drop(r) // rather than all the others
+	default:
+		p.trim(p.held - max(0, p.spare-p.keep))
 	}
 }
 
@@ -314,10 +262,28 @@ func (p *Pool) checkDrained() {
 	}
 }
 
+// Trim gives idle memory back to the system, the longest idle first, until no
+// more than keep bytes of it are left, and returns how many bytes it gave back.
+// Caches give up what they keep. What Class.Prealloc asked for stays, and so
+// does a region of which one block is in use.
+func (p *Pool) Trim(keep int64) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.held
+	p.recall()
+	p.trim(p.held - max(0, p.spare-max(keep, 0)))
+	return before - p.held
+}
+
 // Close refuses further Gets, ends those that wait with ErrClosed, and returns
 // when every buffer has been released and all memory is given back. It may be
 // called any number of times, from any goroutine; holding a buffer while
-// calling it waits for ever, see [Pool.CloseContext].
+// calling it waits for ever, see [Pool.CloseContext]. Caches of the pool need
+// not be closed before.
+//
+// Implements:
+//
+//	void xio_mempool_destroy(struct xio_mempool *mpool)
 func (p *Pool) Close() error { return p.CloseContext(context.Background()) }
 
 // CloseContext is Close that waits no longer than ctx. When it returns ctx's
@@ -326,8 +292,9 @@ func (p *Pool) Close() error { return p.CloseContext(context.Background()) }
 func (p *Pool) CloseContext(ctx context.Context) error {
 	p.mu.Lock()
 	p.closed = true
+	p.crowd()
 	p.serve()
-	p.trim(0)
+	p.dropIdle()
 	p.checkDrained()
 	p.mu.Unlock()
 	select {
@@ -340,27 +307,5 @@ func (p *Pool) CloseContext(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	}
-}
-
-// Stats is a snapshot of a pool. Sizes are in bytes.
-type Stats struct {
-	Buffers int64  // buffers not yet released
-	InUse   int64  // blocks behind them
-	Idle    int64  // regions no buffer of which is in use
-	Held    int64  // all registered memory
-	Limit   int64  // what Held never exceeds
-	Waiting int    // Gets that wait for room
-	Gets    uint64 // buffers handed out since New
-	Waits   uint64 // Gets that had to wait
-}
-
-// Stats returns a snapshot.
-func (p *Pool) Stats() Stats {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return Stats{
-		Buffers: p.nout, InUse: p.out, Idle: p.idle, Held: p.held, Limit: p.limit,
-		Waiting: p.waiters.n, Gets: p.gets, Waits: p.waits,
 	}
 }

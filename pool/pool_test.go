@@ -265,8 +265,8 @@ func TestClose(t *testing.T) {
 	for range 3 {
 		require.NoError(t, <-closed)
 	}
-	require.NoError(t, p.Close())
 	assert.Zero(t, p.Stats().Held)
+	require.NoError(t, p.Close())
 }
 
 func TestManyGoroutines(t *testing.T) {
@@ -306,24 +306,4 @@ func TestDefault(t *testing.T) {
 	require.NoError(t, err)
 	b.Release()
 	assert.Zero(t, Default().Stats().Buffers)
-}
-
-func BenchmarkGetRelease(b *testing.B) {
-	for _, tc := range []struct {
-		name string
-		n    int
-	}{{"4K", 4 << 10}, {"1M", 1 << 20}} {
-		b.Run(tc.name, func(b *testing.B) {
-			p := newPool(b, Config{})
-			ctx := context.Background()
-			b.ReportAllocs()
-			for b.Loop() {
-				buf, err := p.Get(ctx, tc.n)
-				if err != nil {
-					b.Fatal(err)
-				}
-				buf.Release()
-			}
-		})
-	}
 }

@@ -33,6 +33,9 @@ type call struct {
 	sent      func(error) // of a one-way
 	delivered func()
 	cancel    cancellation
+	traced    func(error)
+	at        int64 // driver: when it was handed to the library
+	size, got int   // header and data, out and in
 	rsp       *Response
 	err       error
 	bufs      [MaxSegments]*pool.Buffer
@@ -68,21 +71,23 @@ func (c *Connection) Call(ctx context.Context, m *Message) (*Response, error) {
 // await submits a message and waits for its end.
 func (c *Connection) await(ctx context.Context, cl *call) (*Response, error) {
 	cl.state.Store(callPending)
+	traced := cl.traced
+	cl.traced = nil
 	c.ctx.push(&cl.sub, subSend)
 
-	if ctx.Done() == nil {
+	if ctx.Done() == nil && c.ctx.how != DriveManual {
 		<-cl.done
-	} else {
-		select {
-		case <-cl.done:
-		case <-ctx.Done():
-			op, gen := cl.op(), cl.gen
-			if cl.state.CompareAndSwap(callPending, callAbandoned) {
-				c.cancel(cl, gen)
-				return nil, contextError(op, c.uri, ctx.Err())
+	} else if !await(ctx, c.ctx, cl.done, false) {
+		op, gen := cl.op(), cl.gen
+		if cl.state.CompareAndSwap(callPending, callAbandoned) {
+			c.cancel(cl, gen)
+			err := contextError(op, c.uri, ctx.Err())
+			if traced != nil {
+				traced(err)
 			}
-			<-cl.done
+			return nil, err
 		}
+		<-cl.done
 	}
 	rsp, err := cl.rsp, cl.err
 	cl.rsp, cl.err = nil, nil
@@ -91,6 +96,9 @@ func (c *Connection) await(ctx context.Context, cl *call) (*Response, error) {
 	}
 	if err != nil {
 		c.stats.failed.Add(1)
+	}
+	if traced != nil {
+		traced(err)
 	}
 	return rsp, err
 }
@@ -174,6 +182,8 @@ func (c *Connection) prepare(ctx context.Context, op string, m *Message, wait bo
 		b.Retain()
 		cl.add(b)
 	}
+	cl.size, cl.got = len(m.Header)+m.size(), 0
+	cl.trace(ctx, m)
 	return cl, nil
 }
 
@@ -194,11 +204,23 @@ func (c *Connection) room(m *Message) int {
 }
 
 func (c *Connection) slot(ctx context.Context, wait bool) (*call, error) {
-	if wait {
-		return c.win.acquire(ctx, c.down)
+	if !wait {
+		cl, _ := c.win.tryAcquire()
+		return cl, nil
 	}
-	cl, _ := c.win.tryAcquire()
-	return cl, nil
+	if c.ctx.how == DriveManual {
+		// Nobody else may be there to make room.
+		for {
+			if cl, ok := c.win.tryAcquire(); cl != nil || !ok {
+				return cl, nil
+			}
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			c.ctx.turnOrWait()
+		}
+	}
+	return c.win.acquire(ctx, c.down)
 }
 
 // setOneWay makes a one-way message of what was prepared.
@@ -274,7 +296,9 @@ func (cl *call) begin() bool {
 		cl.end(nil, nil)
 	default:
 		cl.inFlight = true
+		cl.at = cl.conn.ctx.now
 		cl.conn.stats.sent.Add(1)
+		cl.conn.stats.bytesOut.Add(uint64(cl.size))
 		return true
 	}
 	return false
@@ -282,6 +306,9 @@ func (cl *call) begin() bool {
 
 // end finishes the call with a response or an error, exactly once.
 func (cl *call) end(rsp *Response, err error) {
+	if cl.inFlight {
+		cl.observe(err)
+	}
 	cl.inFlight = false
 	for i, b := range cl.bufs[:cl.nbufs] {
 		b.Release()
@@ -292,6 +319,7 @@ func (cl *call) end(rsp *Response, err error) {
 	if cl.oneWay && cl.state.Load() == callSent {
 		c, fn := cl.conn, cl.sent
 		cl.sent = nil
+		cl.endTrace(err)
 		cl.free()
 		if err != nil {
 			c.stats.failed.Add(1)
@@ -304,6 +332,7 @@ func (cl *call) end(rsp *Response, err error) {
 	}
 	if fn := cl.fn; fn != nil {
 		cl.fn = nil
+		cl.endTrace(err)
 		c := cl.conn
 		if rsp == nil || rsp.call == nil {
 			cl.free()

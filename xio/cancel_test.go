@@ -25,12 +25,14 @@ func TestCancelReachesTheHandler(t *testing.T) {
 	needsKin(t)
 	leakCheck(t)
 	causes := make(chan error, 1)
+	begun := make(chan struct{}, 1)
 	for _, answers := range []bool{false, true} {
 		s := listen(t, ListenConfig{}, HandlerFunc(func(r *Request) {
 			if string(r.Data()) == "quick" {
 				echo(r)
 				return
 			}
+			begun <- struct{}{}
 			<-r.Context().Done()
 			causes <- context.Cause(r.Context())
 			if answers {
@@ -40,7 +42,10 @@ func TestCancelReachesTheHandler(t *testing.T) {
 		c := dial(t, Dialer{QueueDepth: 2}, s)
 		for range 20 {
 			ctx, cancel := context.WithCancel(testContext(t))
-			time.AfterFunc(time.Millisecond, cancel)
+			go func() {
+				<-begun
+				cancel()
+			}()
 			_, err := c.Call(ctx, &Message{Data: []byte("slow")})
 			require.ErrorIs(t, err, context.Canceled)
 			require.ErrorIs(t, err, ErrMsgCanceled)

@@ -1,6 +1,7 @@
 package xio
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -56,6 +57,8 @@ type Connection struct {
 	disp        *dispatcher // nil: no handler
 	maxPending  int
 	logger      *slog.Logger
+	observer    Observer
+	tracer      Tracer
 
 	win         window
 	reserveOnce sync.Once
@@ -66,7 +69,7 @@ type Connection struct {
 	closed   atomic.Bool // Close was called here
 	draining atomic.Bool // Drain was
 	watchers watchers
-	upCh     chan struct{}
+	settled  chan struct{} // closed when it is up, or never will be
 	down     chan struct{} // closed when no request gets through any more
 	tornCh   chan struct{} // closed when the library's teardown is over
 	err      atomic.Pointer[Error]
@@ -85,6 +88,7 @@ type Connection struct {
 	rejected  bool          // server side: the session was turned away
 	setup     bool          // server side: only for set-up, the session goes elsewhere
 	held      int           // messages of the peer not yet answered or released
+	asked     int           // of these, requests
 	cancels   int           // cancellations of the batch that is being submitted
 	idle      chan struct{} // Drain waits for held to become zero
 	reqs      []*Request
@@ -94,11 +98,11 @@ type Connection struct {
 
 func newConnection(ctx *Context, uri string) *Connection {
 	return &Connection{
-		ctx:    ctx,
-		uri:    uri,
-		upCh:   make(chan struct{}),
-		down:   make(chan struct{}),
-		tornCh: make(chan struct{}),
+		ctx:     ctx,
+		uri:     uri,
+		settled: make(chan struct{}),
+		down:    make(chan struct{}),
+		tornCh:  make(chan struct{}),
 	}
 }
 
@@ -135,37 +139,6 @@ func (c *Connection) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.loc
 // RemoteAddr is the peer's address.
 func (c *Connection) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.peer) }
 
-// counters are what ConnectionStats is read from.
-type counters struct {
-	sent, failed, abandoned, received, oneWays, dropped atomic.Uint64
-}
-
-// ConnectionStats counts what a connection did.
-type ConnectionStats struct {
-	Sent      uint64 // requests and one-way messages handed to the library
-	Failed    uint64 // calls and sends that ended with an error
-	Abandoned uint64 // calls left by their context before the end
-	Received  uint64 // requests that arrived
-	OneWays   uint64 // one-way messages that arrived
-	Dropped   uint64 // of these, those that nobody was there to get
-	InFlight  int    // slots of the queue in use
-	Depth     int    // slots of the queue
-}
-
-// Stats returns a snapshot.
-func (c *Connection) Stats() ConnectionStats {
-	return ConnectionStats{
-		Sent:      c.stats.sent.Load(),
-		Failed:    c.stats.failed.Load(),
-		Abandoned: c.stats.abandoned.Load(),
-		Received:  c.stats.received.Load(),
-		OneWays:   c.stats.oneWays.Load(),
-		Dropped:   c.stats.dropped.Load(),
-		InFlight:  int(c.win.inUse.Load()),
-		Depth:     c.depth,
-	}
-}
-
 // Close closes the connection gracefully and waits until the library is done
 // with it. Requests in flight end with ErrMsgFlushed; those the peer sent keep
 // their memory until their handlers have returned, and responses until their
@@ -181,10 +154,7 @@ func (c *Connection) Close() error {
 		c.closed.Store(true)
 		c.ctx.post(c.stop)
 	})
-	select {
-	case <-c.tornCh:
-	case <-c.ctx.done:
-	}
+	await(context.Background(), c.ctx, c.tornCh, true)
 	if c.private {
 		return c.ctx.Close()
 	}
@@ -284,7 +254,7 @@ func (c *Connection) makeCalls() {
 func (c *Connection) established() {
 	c.peer, c.local = c.cg.Addrs()
 	if c.setState(StateConnecting, StateUp) {
-		close(c.upCh)
+		close(c.settled)
 	}
 }
 
@@ -323,10 +293,14 @@ func (c *Connection) setDown(e *Error) {
 	}
 	c.isDown = true
 	c.err.CompareAndSwap(nil, e)
+	if c.State() == StateConnecting {
+		close(c.settled)
+	}
 	c.state.Store(int32(StateClosing))
 	c.watchers.tell(StateClosing)
 	c.win.closed.Store(true)
 	close(c.down)
+	c.checkIdle()
 	for _, r := range c.reqs {
 		if r != nil {
 			r.life.end(e)
@@ -404,7 +378,10 @@ func (c *Connection) response(e *cgo.Event) {
 	if !cl.inFlight || cl.gen != e.Gen {
 		return
 	}
-	if err := remoteError(cl.tx.View(), c.uri); err != nil {
+	v := cl.tx.View()
+	cl.got = len(v.Header()) + v.Len()
+	c.stats.bytesIn.Add(uint64(cl.got))
+	if err := remoteError(v, c.uri); err != nil {
 		cl.end(nil, err)
 		return
 	}
@@ -412,7 +389,7 @@ func (c *Connection) response(e *cgo.Event) {
 		cl.end(kept(cl), nil)
 		return
 	}
-	cl.end(copied(cl.tx.View()), nil)
+	cl.end(copied(v), nil)
 }
 
 // ended: a request of ours ended without response, or a one-way has gone.

@@ -1,13 +1,11 @@
 package xio
 
 import (
+	"context"
 	"log/slog"
-	"os"
-	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
-	"time"
 
 	"github.com/accelio/accelio-go/xio/cgo"
 )
@@ -18,6 +16,13 @@ type ContextOptions struct {
 	// above MaxInlineData) that are held at a time. A peer that sends more
 	// loses its connection. Zero means 1 GiB.
 	MaxReceive int64
+	// Drive says who turns the Context, and how it waits. Zero is DriveAuto.
+	Drive Drive
+	// CPUs are the processors that the driver runs on, by number. It then has
+	// a thread of its own, which makes handing over to other goroutines slow:
+	// use it with handlers and completions that run on the driver. Nil lets
+	// the driver run anywhere; not with DriveManual.
+	CPUs []int
 	// KeepReceive bounds the idle receive memory that is kept for the next
 	// large message, in bytes. Zero means 16 MiB, negative keeps nothing.
 	KeepReceive int64
@@ -27,10 +32,9 @@ type ContextOptions struct {
 }
 
 // Context is one event loop of the library, with everything that lives on it.
-// An ordinary goroutine, its driver, turns it; while there is nothing to do the
-// driver waits in Go's netpoller and costs no thread. Connections and servers
-// of one Context share its driver; give those that shall run in parallel
-// Contexts of their own, as [Dial] and [Listen] do.
+// Somebody turns it, its driver, in one of several ways; see [Drive]. Connections
+// and servers of one Context share its driver; give those that shall run in
+// parallel Contexts of their own, as [Dial] and [Listen] do.
 //
 // A Context is safe for concurrent use.
 //
@@ -39,8 +43,9 @@ type ContextOptions struct {
 //	struct xio_context *xio_context_create(struct xio_context_params *, int, int)
 type Context struct {
 	cg     *cgo.Context
-	file   *os.File // a duplicate of the poll descriptor, in Go's netpoller
 	logger *slog.Logger
+	how    Drive
+	cpus   []int
 
 	subs   submissions
 	state  atomic.Uint32
@@ -60,6 +65,9 @@ type Context struct {
 	closing  bool
 	finished bool
 	woke     bool
+	heat     heat
+	now      int64 // when the last batch began or ended; see clock
+	turns    turnCounters
 
 	closeOnce sync.Once
 	quiet     chan struct{} // closed when Close may return
@@ -88,19 +96,21 @@ func NewContext(o ContextOptions) (*Context, error) {
 	case o.KeepReceive < 0:
 		lim.Keep = 0
 	}
+	if o.Drive < DriveAuto || o.Drive > DriveManual {
+		return nil, &Error{Op: "context", Code: ErrMsgInvalid, Text: "no such Drive"}
+	}
+	if len(o.CPUs) > 0 && o.Drive == DriveManual {
+		return nil, &Error{Op: "context", Code: ErrMsgInvalid, Text: "CPUs without a driver of its own"}
+	}
 	cg, rc := cgo.NewContext(lim)
 	if rc != 0 {
 		return nil, &Error{Op: "context", Code: Code(rc)}
 	}
-	file, err := pollFile(cg.PollFD())
-	if err != nil {
-		cg.Free()
-		return nil, &Error{Op: "context", Code: ErrUnsuccessful, Err: err}
-	}
 	c := &Context{
 		cg:       cg,
-		file:     file,
 		logger:   o.Logger,
+		how:      o.Drive,
+		cpus:     slices.Clone(o.CPUs),
 		sessions: map[uint32]*Session{},
 		waiting:  map[uint32]*pending{},
 		servers:  map[*listener]struct{}{},
@@ -108,98 +118,11 @@ func NewContext(o ContextOptions) (*Context, error) {
 		quiet:    make(chan struct{}),
 		done:     make(chan struct{}),
 	}
-	go c.drive()
-	return c, nil
-}
-
-// pollFile puts a duplicate of the poll descriptor into Go's netpoller, so that
-// the library may close its own without Go knowing.
-func pollFile(fd int) (*os.File, error) {
-	syscall.ForkLock.RLock()
-	dup, _, no := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_DUPFD_CLOEXEC, 0)
-	syscall.ForkLock.RUnlock()
-	if no != 0 {
-		return nil, os.NewSyscallError("fcntl", no)
-	}
-	if err := syscall.SetNonblock(int(dup), true); err != nil {
-		syscall.Close(int(dup))
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	f := os.NewFile(dup, "xio-poll")
-	if err := f.SetReadDeadline(time.Time{}); err != nil {
-		f.Close()
+	if err := c.start(); err != nil {
+		cg.Free()
 		return nil, err
 	}
-	return f, nil
-}
-
-// drive is the driver's goroutine.
-//
-// It waits inside RawConn.Read. That call arms the netpoller first and then
-// runs turn, so an event that arrives during a turn is kept and ends the wait
-// that follows. The netpoller sees only changes of the poll descriptor: turn
-// therefore returns false only when nothing is ready any more.
-//
-// A submission is not missed either: turn sets the state to parked and looks at
-// the submissions once more before it returns false. Who submits after that
-// finds the state parked and writes to an eventfd that the poll descriptor
-// covers, which ends the wait whether it has begun or not.
-func (c *Context) drive() {
-	raw, err := c.file.SyscallConn()
-	if err == nil {
-		err = raw.Read(c.turn)
-	}
-	if err != nil {
-		// Only a descriptor closed under our feet does this.
-		panic("xio: the netpoller failed: " + err.Error())
-	}
-	for c.wakers.Load() > 0 { // the state is running: there will be no more
-		runtime.Gosched()
-	}
-	c.file.Close()
-	c.cg.Free()
-	close(c.done)
-	if !c.quietDone {
-		close(c.quiet)
-	}
-	// Whatever was submitted last finds the Context gone.
-	for s := c.subs.take(); s != nil; s = s.next {
-		if s.kind == subFunc {
-			s.fn()
-		}
-	}
-}
-
-// turn turns the context until there is nothing to do. It returns true when the
-// driver shall end.
-func (c *Context) turn(uintptr) bool {
-	c.state.Store(running)
-	for {
-		nops := c.fill()
-		events, again := c.cg.Turn(nops)
-		c.settle()
-		for i := range events {
-			c.event(i)
-		}
-		if c.closing && c.finish() {
-			return true
-		}
-		if c.woke {
-			// Those who got something go first: what they submit next joins
-			// one batch, and on a busy machine nobody starves.
-			c.woke = false
-			runtime.Gosched()
-			continue
-		}
-		if again || events > 0 || nops > 0 || c.backlog != nil || !c.subs.empty() {
-			continue
-		}
-		c.state.Store(parked)
-		if c.subs.empty() {
-			return false
-		}
-		c.state.Store(running)
-	}
+	return c, nil
 }
 
 // event handles the i-th record of a turn.
@@ -313,9 +236,7 @@ func (c *Context) do(fn func()) bool {
 		}
 		close(ch)
 	})
-	select {
-	case <-ch:
-	case <-c.done:
+	if !await(context.Background(), c, ch, true) {
 		select {
 		case <-ch:
 		default:
@@ -356,7 +277,7 @@ func (c *Context) remove(conn *Connection) {
 //	void xio_context_destroy(struct xio_context *ctx)
 func (c *Context) Close() error {
 	c.closeOnce.Do(func() { c.post(c.beginClose) })
-	<-c.quiet
+	await(context.Background(), c, c.quiet, false)
 	return nil
 }
 

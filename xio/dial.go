@@ -65,6 +65,9 @@ type Dialer struct {
 	Inline     bool
 	Workers    int
 	MaxPending int
+	// Observer is told of messages that have ended, Tracer follows single ones.
+	Observer Observer
+	Tracer   Tracer
 	// Logger is as in ContextOptions.
 	Logger *slog.Logger
 }
@@ -249,6 +252,7 @@ func (a *attempt) dial(ctx context.Context) (*Connection, error) {
 		c.depth = defaultDepth
 	}
 	c.logger = d.Logger
+	c.observer, c.tracer = d.Observer, d.Tracer
 	c.disp = newDispatcher(d.Handler, d.OnMsg, d.Inline, d.Workers)
 	if c.maxPending = d.MaxPending; c.maxPending <= 0 {
 		c.maxPending = defaultMaxPending
@@ -266,15 +270,14 @@ func (a *attempt) dial(ctx context.Context) (*Connection, error) {
 		}
 		return nil, e
 	}
-	var err error
-	select {
-	case <-c.upCh:
-		return c, nil
-	case <-c.down:
-		err = c.Err()
-	case <-ctx.Done():
-		err = contextError("dial", uri, ctx.Err())
+	// One that never comes up goes down.
+	if !await(ctx, a.home, c.settled, false) {
+		c.Close()
+		return nil, contextError("dial", uri, ctx.Err())
 	}
-	c.Close()
-	return nil, err
+	if err := c.Err(); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
 }

@@ -33,7 +33,7 @@ func (c *Connection) drain(ctx context.Context) error {
 		<-c.reserved
 	}
 	for range c.win.calls {
-		cl, err := c.win.acquire(ctx, c.down)
+		cl, err := c.slot(ctx, true)
 		if err != nil {
 			return err
 		}
@@ -52,18 +52,15 @@ func (c *Connection) drain(ctx context.Context) error {
 	}) {
 		return nil
 	}
-	select {
-	case <-idle:
-	case <-c.down:
-	case <-ctx.Done():
-		return ctx.Err()
+	if !await(ctx, c.ctx, idle, true) {
+		return ctx.Err() // or it is gone
 	}
 	return nil
 }
 
 // checkIdle tells those who drain that the peer is owed nothing. Driver only.
 func (c *Connection) checkIdle() {
-	if c.idle != nil && c.held == 0 {
+	if c.idle != nil && (c.held == 0 || c.isDown) {
 		close(c.idle)
 		c.idle = nil
 	}

@@ -9,6 +9,7 @@ import (
 // handlers do not, and pay nothing. Who ends the context says so before looking
 // for it, who makes it makes it known before looking whether it has ended.
 type lifetime struct {
+	base    context.Context // with a Tracer's values, or nil
 	ctx     atomic.Pointer[requestContext]
 	dropped atomic.Bool // the requester has given up
 }
@@ -26,6 +27,7 @@ func (l *lifetime) begin() {
 	if l.dropped.Load() {
 		l.dropped.Store(false)
 	}
+	l.base = nil
 }
 
 // context is asked for by whoever has the request.
@@ -33,8 +35,12 @@ func (l *lifetime) context(c *Connection) context.Context {
 	if r := l.ctx.Load(); r != nil {
 		return r
 	}
+	base := l.base
+	if base == nil {
+		base = context.Background()
+	}
 	r := new(requestContext)
-	r.Context, r.cancel = context.WithCancelCause(context.Background())
+	r.Context, r.cancel = context.WithCancelCause(base)
 	l.ctx.Store(r)
 	if l.dropped.Load() {
 		r.cancel(givenUp(c))

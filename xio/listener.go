@@ -294,6 +294,7 @@ func (s *Server) connected(ctx *Context, e *cgo.Event) {
 	c.maxPending = s.cfg.MaxPending
 	c.disp = s.disp
 	c.logger = s.cfg.Logger
+	c.observer, c.tracer = s.cfg.Observer, s.cfg.Tracer
 	c.reserved = make(chan struct{})
 	c.key, c.gen = cgo.Save(c), ctx.next()
 	c.cg.SetKey(c.key, c.gen)

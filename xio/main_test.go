@@ -3,6 +3,7 @@ package xio
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -21,12 +22,18 @@ import (
 var single = os.Getenv("XIO_TEST_SINGLE_STREAM") != ""
 
 func TestMain(m *testing.M) {
-	if err := Init(LibraryOptions{SingleStream: single}); err != nil {
+	o := LibraryOptions{SingleStream: single}
+	var leaks []goleak.Option
+	if os.Getenv(logChild) != "" {
+		o.Logger = slog.New(&logged)
+		leaks = append(leaks, goleak.IgnoreAnyFunction("github.com/accelio/accelio-go/xio.(*logPipe).copyTo"))
+	}
+	if err := Init(o); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
 	fmt.Println("engine:", Engine(), "single stream:", single)
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, leaks...)
 }
 
 // patience stretches every deadline of the tests on a slow machine.

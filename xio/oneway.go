@@ -53,6 +53,7 @@ func (r *Request) release() bool {
 	if r.state.Swap(reqAnswered) == reqAnswered {
 		return false
 	}
+	r.answered(0, nil)
 	r.in.clear()
 	r.conn.ctx.push(&r.sub, subReleaseMsg)
 	return true

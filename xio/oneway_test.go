@@ -151,6 +151,21 @@ func TestOneWayErrors(t *testing.T) {
 	require.ErrorIs(t, c.Deliver(testContext(t), &Message{}), ErrClosed)
 }
 
+// One-ways do not use up the places of requests.
+func TestOneWaysAreNotPendingRequests(t *testing.T) {
+	leakCheck(t)
+	kept := make(chan *OneWay, 64)
+	s := listen(t, ListenConfig{MaxPending: 4, OnMsg: func(m *OneWay) { m.Detach(); kept <- m }}, echo)
+	c := dial(t, Dialer{}, s)
+	for range cap(kept) {
+		require.NoError(t, c.Deliver(testContext(t), &Message{Data: []byte("x")}))
+	}
+	ask(t, c, "x")
+	for range cap(kept) {
+		require.NoError(t, (<-kept).Release())
+	}
+}
+
 // What is in flight when the peer goes ends exactly once.
 func TestOneWayFlushed(t *testing.T) {
 	leakCheck(t)

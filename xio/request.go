@@ -51,6 +51,9 @@ type Request struct {
 	bufs   [MaxSegments]*pool.Buffer
 	nbufs  int
 	life   lifetime
+	size   int   // header and data, as they arrived
+	at     int64 // when
+	traced func(error)
 }
 
 func (r *Request) check() {
@@ -145,7 +148,7 @@ func (r *Request) Reply(m *Message) error {
 		b.Retain()
 		r.add(b)
 	}
-	return r.submit()
+	return r.submit(len(m.Header)+m.size(), nil)
 }
 
 // aliasMin is the length from which looking for an alias beats copying.
@@ -178,8 +181,13 @@ func (r *Request) ReplyError(code Code, text string) error {
 		return r.fail(ErrState, "answered before")
 	}
 	var buf [MaxHeader]byte
-	r.rx.Begin(appendError(buf[:0], code, text), nil)
-	return r.submit()
+	header := appendError(buf[:0], code, text)
+	r.rx.Begin(header, nil)
+	var err error
+	if r.conn.observer != nil || r.traced != nil {
+		err = &Error{Op: "serve", URI: r.conn.uri, Code: code, Text: text}
+	}
+	return r.submit(len(header), err)
 }
 
 // Detach lets the handler return before the request is answered. Whoever keeps
@@ -187,12 +195,15 @@ func (r *Request) ReplyError(code Code, text string) error {
 // waits for it.
 func (r *Request) Detach() { r.state.CompareAndSwap(reqOpen, reqDetached) }
 
-func (r *Request) submit() error {
+// submit hands the answer, of that size, to the driver. failed is what it says in
+// place of an answer.
+func (r *Request) submit(size int, failed error) error {
 	was := r.state.Swap(reqAnswered)
 	if was == reqAnswered {
 		return r.fail(ErrState, "answered before")
 	}
 	conn := r.conn
+	r.answered(size, failed)
 	r.in.clear()
 	if r.nbufs > 0 {
 		r.rx.SetNotify()
@@ -222,6 +233,7 @@ func (r *Request) serve(d *dispatcher) {
 		}
 		r.served()
 	}()
+	r.startTrace()
 	if r.oneWay {
 		d.onMsg((*OneWay)(r))
 	} else {
@@ -264,6 +276,7 @@ func (r *Request) submitCanceled() {
 	if r.state.Swap(reqAnswered) == reqAnswered {
 		return
 	}
+	r.answered(0, givenUp(r.conn))
 	r.in.clear()
 	r.life.end(nil)
 	r.conn.ctx.push(&r.sub, subCanceled)
@@ -275,13 +288,14 @@ func (r *Request) submitCanceled() {
 func (c *Connection) request(e *cgo.Event) {
 	r := c.newRequest(e)
 	c.held++
+	c.asked++
 	c.stats.received.Add(1)
 	switch {
 	case e.Status != 0:
 		r.ReplyError(Code(e.Status), "the request could not be received")
 	case c.disp == nil || c.disp.handler == nil:
 		r.ReplyError(ErrNotSupported, "this side answers no requests")
-	case c.held > c.maxPending:
+	case c.asked > c.maxPending:
 		r.ReplyError(ErrTxQueueOverflow, "too many requests pending")
 	case c.draining.Load():
 		r.ReplyError(ErrSessionClosed, "this side is closing")
@@ -327,6 +341,8 @@ func (c *Connection) newRequest(e *cgo.Event) *Request {
 	r.life.begin()
 	r.state.Store(reqOpen)
 	r.in.fromView(r.rx.View())
+	r.size, r.at, r.traced = len(r.in.header)+r.in.n, c.ctx.now, nil
+	c.stats.bytesIn.Add(uint64(r.size))
 	return r
 }
 

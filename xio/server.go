@@ -57,6 +57,9 @@ type ListenConfig struct {
 	MaxConnections int
 	// CloseTimeout is as in Dialer.
 	CloseTimeout time.Duration
+	// Observer is told of messages that have ended, Tracer follows single ones.
+	Observer Observer
+	Tracer   Tracer
 	// Logger is as in ContextOptions.
 	Logger *slog.Logger
 }

@@ -100,7 +100,7 @@ var replyOps = [...]uint32{
 // runs those that need no turn.
 func (c *Context) fill() int {
 	ops := c.cg.Ops()
-	n := 0
+	n, sends := 0, 0
 	for n < len(ops) {
 		if c.backlog == nil {
 			if c.backlog = c.subs.take(); c.backlog == nil {
@@ -111,6 +111,9 @@ func (c *Context) fill() int {
 		c.backlog, s.next = s.next, nil
 		switch s.kind {
 		case subSend:
+			if sends++; sends == 1 {
+				c.now = clock()
+			}
 			if s.call.begin() {
 				ops[n] = cgo.Op{Kind: cgo.OpSend, P: s.call.tx.Submission()}
 				n++
@@ -161,6 +164,9 @@ func (c *Context) settle() {
 		c.replied[i] = nil
 		conn := r.conn
 		conn.held--
+		if !r.oneWay {
+			conn.asked--
+		}
 		conn.checkIdle()
 		conn.maybeFree()
 	}

@@ -153,9 +153,17 @@ func (c *Context) Ops() []Op { return c.ops }
 // blocking, and returns how many events to read, and whether another turn
 // should follow before waiting for PollFD.
 func (c *Context) Turn(nops int) (events int, again bool) {
-	t := C.xg_turn(c.p, C.uint32_t(nops))
+	t := C.xg_turn(c.p, C.uint32_t(nops), 0, 1)
 	c.ev = unsafe.Pointer(t.ev)
 	return int(t.events), t.ready != 0
+}
+
+// TurnFor is Turn for a driver that does not wait for PollFD: it waits itself
+// for something to happen, up to that many milliseconds.
+func (c *Context) TurnFor(nops, ms int) (events int) {
+	t := C.xg_turn(c.p, C.uint32_t(nops), C.int(ms), 0)
+	c.ev = unsafe.Pointer(t.ev)
+	return int(t.events)
 }
 
 // Event is the i-th record of the last turn. The array may move when objects

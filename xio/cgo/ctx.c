@@ -3,8 +3,9 @@
  * ctx.c - the context, its event array, and the turn.
  *
  * Design notes
- * - xg_turn never blocks and never calls into Go. It executes a batch of
- *   submissions, lets the library run without waiting, and leaves records.
+ * - xg_turn never calls into Go, and blocks only if it is told to and nothing
+ *   has happened. It executes a batch of submissions, lets the library run, and
+ *   leaves records.
  * - The event array cannot overflow: whoever creates an object or a slot first
  *   reserves room for every record it can produce between two turns.
  * - A record stays readable until the next turn begins. Records written
@@ -222,12 +223,25 @@ static void run_ops(struct xg_ctx *c, uint32_t nops)
 	}
 }
 
-struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops)
+/* Lets the library run without waiting until nothing more comes of it. */
+static void run_passes(struct xg_ctx *c)
+{
+	int pass;
+
+	for (pass = 0; pass < PASSES && c->nev < EVENTS_SOFT; pass++) {
+		uint32_t before = c->nev;
+
+		xio_context_poll_wait(c->xio, 0);
+		if (c->nev == before)
+			break;
+	}
+}
+
+struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops, int wait_ms, int check)
 {
 	struct xg_turned t = { NULL, 0, 0 };
 	struct pollfd pf;
 	struct xg_tx *tx;
-	int pass;
 
 	xg_here = c;
 	if (c->taken) {
@@ -242,24 +256,20 @@ struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops)
 		xg_release(tx);
 	}
 	run_ops(c, nops);
-
-	for (pass = 0; pass < PASSES && c->nev < EVENTS_SOFT; pass++) {
-		uint32_t before = c->nev;
-
-		xio_context_poll_wait(c->xio, 0);
-		if (c->nev == before)
-			break;
-	}
+	if (wait_ms > 0 && c->nev == 0)
+		xio_context_poll_wait(c->xio, wait_ms);
+	else
+		run_passes(c);
 	t.ev = c->ev;
 	t.events = c->taken = c->nev;
-	if (t.events == 0 && nops == 0) {
+	if (check && t.events == 0 && nops == 0) {
 		/* Anything left unread would give no new edge to whoever
 		 * waits for the poll descriptor, so say it. */
 		pf.fd = c->poll_fd;
 		pf.events = POLLIN;
 		t.ready = poll(&pf, 1, 0) > 0;
 	} else {
-		t.ready = 1;
+		t.ready = check;
 	}
 	return t;
 }

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -184,19 +185,48 @@ const char *xg_linkage(void)
 	return "";
 }
 
+/*
+ * Large pieces come from the system and go back to it at once: in the C library's
+ * heap, pieces of changing sizes and lifetimes leave holes that add up.
+ */
+#define MAP_MIN	(64u << 10)
+
+static uint64_t map_size(uint64_t len)
+{
+	return (len + 4095) & ~UINT64_C(4095);
+}
+
 int xg_mem_alloc(uint64_t len, struct xio_reg_mem *m)
 {
+	void *p;
+
 	memset(m, 0, sizeof(*m));
 	if (len == 0)
 		return EINVAL;
-	if (xio_mem_alloc(len, m))
+	if (len < MAP_MIN)
+		return xio_mem_alloc(len, m) ? ENOMEM : 0;
+	p = mmap(NULL, map_size(len), PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
 		return ENOMEM;
+	if (xio_mem_register(p, len, m)) {
+		munmap(p, map_size(len));
+		return ENOMEM;
+	}
 	return 0;
 }
 
 void xg_mem_free(struct xio_reg_mem *m)
 {
-	xio_mem_free(m);
+	void *p = m->addr;
+	uint64_t len = m->length;
+
+	if (len < MAP_MIN) {
+		xio_mem_free(m);
+		return;
+	}
+	xio_mem_dereg(m);
+	munmap(p, map_size(len));
 }
 
 void *xg_copy(const void *p, size_t n)

@@ -53,6 +53,8 @@
 #pragma weak xio_release_msg
 #pragma weak xio_mem_alloc
 #pragma weak xio_mem_free
+#pragma weak xio_mem_register
+#pragma weak xio_mem_dereg
 #endif
 
 /* The layouts this shim was written for; another header is refused here. */

@@ -36,7 +36,7 @@ struct xg_block *xg_block_get(struct xg_ctx *c, uint64_t len)
 		b = calloc(1, sizeof(*b));
 		if (!b)
 			return NULL;
-		if (xio_mem_alloc(size, &b->mem)) {
+		if (xg_mem_alloc(size, &b->mem)) {
 			free(b);
 			return NULL;
 		}
@@ -56,7 +56,7 @@ void xg_block_put(struct xg_ctx *c, struct xg_block *b)
 	size = UINT64_C(1) << (b->class_no + XG_MEM_SHIFT);
 	c->used_bytes -= size;
 	if (c->idle_bytes + size > c->lim.keep) {
-		xio_mem_free(&b->mem);
+		xg_mem_free(&b->mem);
 		free(b);
 		return;
 	}
@@ -74,7 +74,7 @@ void xg_block_drain(struct xg_ctx *c)
 
 		while ((b = c->idle[k])) {
 			c->idle[k] = b->next;
-			xio_mem_free(&b->mem);
+			xg_mem_free(&b->mem);
 			free(b);
 		}
 	}

@@ -151,7 +151,7 @@ struct xg_op {
 struct xg_turned {
 	struct xg_event	*ev;		/* the records; moves when objects are made */
 	uint32_t	events;		/* how many */
-	uint32_t	ready;		/* the poll descriptor is still readable */
+	uint32_t	ready;		/* if asked: another turn is due */
 };
 
 struct xg_options {
@@ -188,6 +188,20 @@ const char *xg_linkage(void);				/* any thread */
 int xg_mem_alloc(uint64_t len, struct xio_reg_mem *m);	/* any thread */
 void xg_mem_free(struct xio_reg_mem *m);		/* any thread */
 
+/* ---- memory of a kind (pages.c), any thread ---- */
+struct xg_pages {
+	struct xio_reg_mem	mem;
+	void			*base;		/* what was mapped */
+	uint64_t		base_len;
+	int			reserved;	/* the machine's reserved huge pages */
+};
+/* Touched and zeroed. huge and node (-1: any) are wishes, see pages.c. */
+int xg_pages_alloc(uint64_t len, int huge, int node, struct xg_pages *p);
+void xg_pages_free(struct xg_pages *p);
+int xg_node_exists(int node);
+/* -1 if the kernel does not tell. */
+int64_t xg_bytes_on_node(uintptr_t addr, uint64_t len, int node);
+
 /* ---- context and turn (ctx.c) ---- */
 struct xg_ctx *xg_ctx_new(const struct xg_limits *lim, int *err);
 /* keep: leave the library's context behind, it cannot be destroyed safely. */
@@ -198,7 +212,8 @@ uint64_t xg_ctx_receive_bytes(struct xg_ctx *c);
 void xg_wake(struct xg_ctx *c);				/* any thread */
 struct xg_op *xg_ops(struct xg_ctx *c, uint32_t *cap);
 struct xg_event *xg_events(struct xg_ctx *c);
-struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops);
+/* wait_ms: how long to wait for something to happen; check: fill ready. */
+struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops, int wait_ms, int check);
 
 /* ---- sessions (session.c) ---- */
 struct xg_session_args {
