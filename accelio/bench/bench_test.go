@@ -43,19 +43,3 @@ func TestTable(t *testing.T) {
 	require.Contains(t, out.String(), "| speed | 40 /s (s) | 20 /s (dN) | 2.00 | 1 x | 2 x | goal | 1.00 |")
 	require.Contains(t, out.String(), "| size | 2 KiB (d) | - | - | 4 | 1 | floor | - |")
 }
-
-func TestVerdict(t *testing.T) {
-	higher := row{floor: 1, goal: 2}
-	lower := row{floor: 2, goal: 1, lower: true}
-	for _, x := range []struct {
-		r    row
-		v    float64
-		want string
-	}{
-		{higher, 0.99, "MISSED"}, {higher, 1, "floor"}, {higher, 2, "goal"},
-		{lower, 2.01, "MISSED"}, {lower, 2, "floor"}, {lower, 1, "goal"},
-		{row{goal: 2, lower: true}, 3, "-"},
-	} {
-		require.Equal(t, x.want, x.r.verdict(x.v))
-	}
-}

@@ -4,7 +4,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,10 +12,9 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"time"
-)
 
-const patience = 2 * time.Minute // for one run
+	"github.com/accelio/accelio-go/accelio/bench/measure"
+)
 
 // optionSet is a way to set the library's options.
 type optionSet struct {
@@ -78,20 +76,11 @@ func timed(ctx context.Context, c *config, l library, args []string) (map[string
 }
 
 func plain(ctx context.Context, _ *config, l library, args []string) (map[string]float64, error) {
-	out, err := output(ctx, l.program, args...)
+	out, err := measure.Output(ctx, l.program, args...)
 	if err != nil {
 		return nil, err
 	}
-	values := make(map[string]float64)
-	for _, word := range strings.Fields(string(out)) {
-		name, text, _ := strings.Cut(word, "=")
-		v, err := strconv.ParseFloat(text, 64)
-		if err != nil {
-			return nil, fmt.Errorf("%q is not a value: %w", word, err)
-		}
-		values[name] = v
-	}
-	return values, nil
+	return measure.Values(out)
 }
 
 // systemCalls takes the difference of a short run and a long one, so that
@@ -121,7 +110,7 @@ func countCalls(ctx context.Context, l library, args []string) (int, error) {
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
-	if _, err := output(ctx, "strace", append([]string{"-f", "-qq", "-c", "-U", "name,calls", "-o", f.Name(), l.program}, args...)...); err != nil {
+	if _, err := measure.Output(ctx, "strace", append([]string{"-f", "-qq", "-c", "-U", "name,calls", "-o", f.Name(), l.program}, args...)...); err != nil {
 		return 0, err
 	}
 	for s := bufio.NewScanner(f); s.Scan(); {
@@ -130,17 +119,4 @@ func countCalls(ctx context.Context, l library, args []string) (int, error) {
 		}
 	}
 	return 0, errors.New("strace printed no total")
-}
-
-func output(ctx context.Context, name string, args ...string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, stderr.Bytes())
-	}
-	return out, nil
 }

@@ -28,13 +28,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/accelio/accelio-go/accelio/bench/measure"
 )
 
 // config is what the command line says.
@@ -151,90 +151,29 @@ const (
 
 // build makes the C program once for each library; the engine comes first.
 func (c *config) build(ctx context.Context, dir string) ([]library, error) {
-	src, err := sources()
-	if err != nil {
-		return nil, err
-	}
 	prefix := c.engine
 	if prefix == "" {
 		prefix = filepath.Join(dir, "accelio")
-		script := filepath.Join(src, "../../../scripts/build-accelio.sh")
-		if err := command(ctx, script, "--prefix", prefix); err != nil {
+		if err := measure.InstallEngine(ctx, prefix); err != nil {
 			return nil, err
 		}
 	}
-	flags, err := prefixFlags(prefix)
+	flags, err := measure.PrefixFlags(prefix)
 	if err != nil {
 		return nil, err
 	}
 	libs := []library{{engineName, filepath.Join(dir, engineName), []string{"d", "s"}}}
-	if err := compile(ctx, src, libs[0].program, flags); err != nil {
+	if err := measure.CompileC(ctx, libs[0].program, flags); err != nil {
 		return nil, err
 	}
-	switch {
-	case c.libxio != "":
-		flags, err = prefixFlags(c.libxio)
-	case exec.CommandContext(ctx, "pkg-config", "--exists", "libxio").Run() == nil:
-		flags, err = pkgConfigFlags(ctx)
-	default:
+	flags, found, err := measure.FindLibxio(ctx, c.libxio)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
 		fmt.Fprintln(c.log, "no libxio is named by ACCELIO_PREFIX or known to pkg-config: measuring the engine alone")
 		return libs, nil
 	}
-	if err != nil {
-		return nil, err
-	}
 	libs = append(libs, library{libxioName, filepath.Join(dir, libxioName), []string{"d", "s", "dN", "sN"}})
-	return libs, compile(ctx, src, libs[1].program, flags)
-}
-
-// sources finds the folder of the C program from anywhere in the module.
-func sources() (string, error) {
-	out, err := exec.Command("go", "list", "-f", "{{.Dir}}", "github.com/accelio/accelio-go/accelio/bench").Output()
-	if err != nil {
-		return "", fmt.Errorf("the module's folder is not found: run it inside the module: %w", err)
-	}
-	return filepath.Join(strings.TrimSpace(string(out)), "csrc"), nil
-}
-
-func prefixFlags(prefix string) ([]string, error) {
-	dirs, _ := filepath.Glob(filepath.Join(prefix, "lib", "*-linux-gnu*"))
-	for _, dir := range append([]string{filepath.Join(prefix, "lib"), filepath.Join(prefix, "lib64")}, dirs...) {
-		if _, err := os.Stat(filepath.Join(dir, "libxio.so")); err == nil {
-			return []string{"-I" + filepath.Join(prefix, "include"), "-L" + dir, "-Wl,-rpath," + dir}, nil
-		}
-	}
-	return nil, fmt.Errorf("no libxio.so under %s", prefix)
-}
-
-func pkgConfigFlags(ctx context.Context) ([]string, error) {
-	flags, err := exec.CommandContext(ctx, "pkg-config", "--cflags", "--libs-only-L", "libxio").Output()
-	if err != nil {
-		return nil, err
-	}
-	dir, err := exec.CommandContext(ctx, "pkg-config", "--variable=libdir", "libxio").Output()
-	if err != nil {
-		return nil, err
-	}
-	return append(strings.Fields(string(flags)), "-Wl,-rpath,"+strings.TrimSpace(string(dir))), nil
-}
-
-func compile(ctx context.Context, src, program string, flags []string) error {
-	files, err := filepath.Glob(filepath.Join(src, "*.c"))
-	if err != nil {
-		return err
-	}
-	cc := strings.Fields(os.Getenv("CC"))
-	if len(cc) == 0 {
-		cc = []string{"cc"}
-	}
-	args := slices.Concat(cc[1:], []string{"-std=gnu11", "-D_GNU_SOURCE", "-O2", "-o", program}, files, flags, []string{"-lxio", "-pthread"})
-	return command(ctx, cc[0], args...)
-}
-
-// command runs a program whose output matters only when it fails.
-func command(ctx context.Context, name string, args ...string) error {
-	if out, err := exec.CommandContext(ctx, name, args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", name, err, out)
-	}
-	return nil
+	return libs, measure.CompileC(ctx, libs[1].program, flags)
 }

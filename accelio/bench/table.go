@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/accelio/accelio-go/accelio/bench/measure"
 )
 
 // row is a line of the table: a metric of a case. Floor and goal are multiples
@@ -92,12 +94,6 @@ func (m measured) add(k key, v float64) {
 	m[k] = append(m[k], v)
 }
 
-func median(v []float64) float64 {
-	s := slices.Sorted(slices.Values(v))
-	n := len(s)
-	return (s[(n-1)/2] + s[n/2]) / 2
-}
-
 // best is the best median of all sets of options, and the set.
 func (m measured) best(library string, r row) (value float64, set string, ok bool) {
 	for _, o := range optionSets {
@@ -105,31 +101,15 @@ func (m measured) best(library string, r row) (value float64, set string, ok boo
 		if len(v) == 0 {
 			continue
 		}
-		if x := median(v); !ok || (x < value) == r.lower && x != value {
+		if x := measure.Median(v); !ok || (x < value) == r.lower && x != value {
 			value, set, ok = x, o.name, true
 		}
 	}
 	return value, set, ok
 }
 
-// verdict compares with floor and goal.
 func (r row) verdict(v float64) string {
-	meets := func(limit float64) bool {
-		if r.lower {
-			return v <= limit
-		}
-		return v >= limit
-	}
-	switch {
-	case r.floor != 0 && !meets(r.floor):
-		return "MISSED"
-	case r.goal != 0 && meets(r.goal):
-		return "goal"
-	case r.floor != 0:
-		return "floor"
-	default:
-		return "-"
-	}
+	return measure.Limits{Floor: r.floor, Goal: r.goal, Lower: r.lower}.Verdict(v)
 }
 
 func (r row) limit(v float64) string {
@@ -147,12 +127,7 @@ func (r row) show(v float64, set string, ok bool) string {
 	if !ok {
 		return "-"
 	}
-	v *= r.scale
-	format := "%.3g"
-	if v >= 100 {
-		format = "%.0f"
-	}
-	text := fmt.Sprintf(format, v)
+	text := measure.Short(v * r.scale)
 	if r.unit != "" {
 		text += " " + r.unit
 	}
@@ -170,7 +145,7 @@ func (m measured) print(w io.Writer, rows []row) {
 		ratio, plain, reached := "-", "-", "-"
 		if ok && both {
 			ratio = fmt.Sprintf("%.2f", ours/theirs)
-			plain = fmt.Sprintf("%.2f", median(m[key{engineName, r.cs, r.metric, "d"}])/theirs)
+			plain = fmt.Sprintf("%.2f", measure.Median(m[key{engineName, r.cs, r.metric, "d"}])/theirs)
 		}
 		if ok && r.absolute {
 			reached = r.verdict(ours)

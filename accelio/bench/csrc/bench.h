@@ -4,9 +4,10 @@
  * of its own, written against libxio.h alone, so that the same source is
  * linked to this project's engine and to a real libxio.
  *
- * main.c reads the arguments and starts the two processes, responder.c and
- * requester.c are the traffic, memory.c measures resident memory, common.c
- * is what they share. See the Go program in the folder above for the cases.
+ * main.c reads the arguments and starts the two processes, or only one of
+ * them when the other is another program's; responder.c and requester.c are
+ * the traffic, memory.c measures resident memory, common.c is what they
+ * share. See the Go program in the folder above for the cases.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -26,7 +27,8 @@ enum mode {
 	MODE_REQUEST,		/* request and response of the same size */
 	MODE_ONE_WAY,
 	MODE_CONNECTIONS,	/* memory of a server per connection */
-	MODE_CONTEXTS		/* memory of a client per context */
+	MODE_CONTEXTS,		/* memory of a client per context */
+	MODE_SERVE		/* a responder alone, for requesters elsewhere */
 };
 
 struct params {
@@ -37,6 +39,8 @@ struct params {
 	double warm;		/* before that */
 	uint64_t count;		/* not 0: this many messages instead */
 	unsigned int connections;	/* or contexts */
+	uint16_t peer_port;	/* of a responder elsewhere, or 0 */
+	pid_t peer_pid;
 	bool polling;		/* never sleep in the loop */
 	bool nodelay;
 	bool single;		/* one socket for a connection */
