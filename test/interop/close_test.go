@@ -247,7 +247,8 @@ func TestGoServerPeerKilled(t *testing.T) {
 				p.kill()
 				for _, r := range held {
 					awaitClosed(t, "the request's end", r.Context().Done())
-					require.ErrorIs(t, context.Cause(r.Context()), context.Canceled)
+					require.ErrorIs(t, r.Context().Err(), context.Canceled)
+					requireTyped(t, context.Cause(r.Context()), xio.ErrSessionDisconnected)
 					requireTyped(t, r.Reply(&xio.Message{}), xio.ErrMsgDiscarded)
 				}
 				requireTyped(t, await(t, "the connection's end", ended), xio.ErrSessionDisconnected)
