@@ -63,6 +63,7 @@ const logChild = "XIO_TEST_LOGGER"
 
 // The Logger is the process's, so this is a process of its own.
 func TestLibraryLogger(t *testing.T) {
+	needsKin(t) // whose complaint is known
 	if os.Getenv(logChild) == "" {
 		exe, err := os.Executable()
 		require.NoError(t, err)
@@ -73,7 +74,6 @@ func TestLibraryLogger(t *testing.T) {
 		require.Contains(t, string(out), "--- PASS: TestLibraryLogger")
 		return
 	}
-	needsKin(t)
 	s, c := pair(t, nil)
 	bad, err := net.Dial("tcp", s.Addr().String())
 	require.NoError(t, err)
