@@ -69,7 +69,7 @@ func TestREADMETable(t *testing.T) {
 
 // Links to files of the repository lead somewhere.
 func TestLinks(t *testing.T) {
-	for _, page := range []string{"../README.md", "../docs/differences.md"} {
+	for _, page := range []string{"../README.md", "../docs/differences.md", "../docs/coming-from.md"} {
 		for _, m := range regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllStringSubmatch(read(t, page), -1) {
 			require.FileExists(t, filepath.Join(filepath.Dir(page), m[1]))
 		}

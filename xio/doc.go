@@ -81,9 +81,9 @@
 // [NewContext] made. Everything on it takes turns, so what shall run in parallel
 // needs several. Who turns it is chosen by ContextOptions.Drive:
 //
-//	DriveAuto    a goroutine that waits in Go's netpoller, and inside the library
-//	             while there is much to do; the default
-//	DrivePark    a goroutine that always waits in the netpoller: the fewest threads
+//	DriveAuto    a goroutine that waits in Go's netpoller, and before that looks
+//	             for up to 50 us whether something comes, while that pays
+//	DrivePark    a goroutine that waits in the netpoller at once
 //	DriveBusy    a goroutine that never waits: soonest answers, one processor each
 //	DriveManual  the application, with Context.Turn, and Context.PollFD to wait for
 //

@@ -18,7 +18,7 @@ const (
 	MaxSegments   = cgo.MaxSegments // Data, if there is any, and Buffers
 )
 
-// LogLevel is how much the library writes to standard error.
+// LogLevel is how much the library logs.
 type LogLevel int
 
 // Log levels of the library. The zero value is LogError.
