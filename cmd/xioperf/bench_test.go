@@ -261,7 +261,7 @@ func TestErrors(t *testing.T) {
 func TestSilentServer(t *testing.T) {
 	for _, mode := range []string{"-api send", "-api call", "-goroutines 2", "-rate 1000"} {
 		t.Run(mode, func(t *testing.T) {
-			t.Parallel() // they mostly wait
+			t.Parallel()            // they mostly wait
 			var held []*xio.Request // by the driver alone
 			srv, err := (&xio.ListenConfig{Inline: true}).Listen("tcp://127.0.0.1:0", xio.HandlerFunc(func(r *xio.Request) {
 				r.Detach()
