@@ -42,7 +42,7 @@ type config struct {
 }
 
 func newConfig(opts []Option) *config {
-	c := &config{propagator: propagation.TraceContext{}}
+	c := new(config)
 	for _, o := range opts {
 		o(c)
 	}
@@ -51,6 +51,9 @@ func newConfig(opts []Option) *config {
 	}
 	if c.meters == nil {
 		c.meters = otel.GetMeterProvider()
+	}
+	if c.propagator == nil {
+		c.propagator = propagation.TraceContext{}
 	}
 	return c
 }

@@ -69,6 +69,9 @@
 // A span of a message that is sent is of kind client for one-way messages too,
 // and so is its rpc.system.name.
 //
+// A handler of one-way messages has no context: spans that it makes are not below
+// the consumer's.
+//
 // TrySend and TrySendMsg have no context: their spans have no parent, and do not
 // adopt one of [Tracer.Start].
 //

@@ -54,7 +54,7 @@ const kindKey = attribute.Key("accelio.message.kind")
 func NewObserver(opts ...Option) (*Observer, error) {
 	c := newConfig(opts)
 	m := c.meters.Meter(scope, metric.WithSchemaURL(semconv.SchemaURL))
-	o := &Observer{attributes: slices.Clip(c.attributes)}
+	o := &Observer{attributes: c.attributes}
 	transmit, receive := semconv.NetworkIODirectionTransmit, semconv.NetworkIODirectionReceive
 	for _, s := range []struct {
 		role       int

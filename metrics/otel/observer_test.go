@@ -4,6 +4,7 @@ package xiootel
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -125,6 +126,26 @@ func TestObserverOfAFailureWithoutAnAnswer(t *testing.T) {
 	req := kindKey.String("request")
 	assert.EqualValues(t, 1, m.size(t, "accelio.client.message.size", req, attribute.String("network.io.direction", "transmit")).Count)
 	assert.Zero(t, m.size(t, "accelio.client.message.size", req, attribute.String("network.io.direction", "receive")).Count)
+}
+
+// Results that several goroutines meet for the first time at once are recorded
+// together.
+func TestObserverOfManyGoroutines(t *testing.T) {
+	m := newMeter(t)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for code := xio.ErrNotSupported; code <= xio.ErrRspBufSizeMismatch; code++ {
+				m.MessageServed(xio.MessageInfo{Err: code})
+			}
+		})
+	}
+	wg.Wait()
+	h := m.collect(t)["rpc.server.call.duration"].Data.(metricdata.Histogram[float64])
+	assert.Len(t, h.DataPoints, firstErrno-firstStatus)
+	for _, p := range h.DataPoints {
+		assert.EqualValues(t, 8, p.Count)
+	}
 }
 
 // The adapter itself allocates nothing, whatever the provider does.

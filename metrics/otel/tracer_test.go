@@ -4,11 +4,13 @@ package xiootel
 
 import (
 	"context"
+	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -218,4 +220,54 @@ func TestTraceparent(t *testing.T) {
 	assert.Equal(t, span.SpanContext().TraceID(), sc.TraceID())
 	assert.Equal(t, span.SpanContext().SpanID(), sc.SpanID())
 	assert.True(t, sc.IsSampled())
+}
+
+// Another format, in a header of the application's own.
+func TestPropagatorOfTheApplication(t *testing.T) {
+	here, hereProvider := recorder()
+	there, thereProvider := recorder()
+	bag := propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
+	s := listen(t, xio.ListenConfig{Tracer: NewTracer(WithTracerProvider(thereProvider), WithPropagator(bag), WithExtract(func(h []byte) propagation.TextMapCarrier {
+		var carrier propagation.MapCarrier
+		if json.Unmarshal(h, &carrier) != nil {
+			return nil
+		}
+		return carrier
+	}))}, func(r *xio.Request) {
+		r.Reply(&xio.Message{Data: []byte(baggage.FromContext(r.Context()).Member("who").Value())})
+	})
+	tracer := NewTracer(WithTracerProvider(hereProvider))
+	c := dial(t, xio.Dialer{Tracer: tracer}, s)
+	who, err := baggage.NewMember("who", "me")
+	require.NoError(t, err)
+	members, err := baggage.New(who)
+	require.NoError(t, err)
+
+	ctx, end := tracer.Start(baggage.ContextWithBaggage(testContext(t), members), c)
+	carrier := propagation.MapCarrier{}
+	bag.Inject(ctx, carrier)
+	header, err := json.Marshal(carrier)
+	require.NoError(t, err)
+	rsp, err := c.Call(ctx, &xio.Message{Header: header})
+	end(err)
+	require.NoError(t, err)
+	assert.Equal(t, "me", string(rsp.Data()))
+	rsp.Release()
+	assert.Equal(t, only(t, here).SpanContext().SpanID(), only(t, there).Parent().SpanID())
+}
+
+// Tracers do not adopt each other's spans.
+func TestStartOfAnotherTracer(t *testing.T) {
+	here, provider := recorder()
+	s := listen(t, xio.ListenConfig{}, echo)
+	c := dial(t, xio.Dialer{Tracer: NewTracer(WithTracerProvider(provider))}, s)
+	ctx, end := NewTracer(WithTracerProvider(provider)).Start(testContext(t), c)
+	rsp, err := c.Call(ctx, &xio.Message{})
+	require.NoError(t, err)
+	rsp.Release()
+	assert.Len(t, here.Started(), 2)
+	assert.Len(t, here.Ended(), 1)
+	end(err)
+	assert.Len(t, here.Ended(), 2)
+	assert.Equal(t, here.Ended()[1].SpanContext().SpanID(), here.Ended()[0].Parent().SpanID())
 }

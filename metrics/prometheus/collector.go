@@ -31,7 +31,8 @@ type Collector struct {
 	// Wait is how long a scrape waits for the drivers of Contexts, all of them
 	// together; one that is in a handler answers when that returns. A Context
 	// that has not answered has xio_context_unresponsive 1, and no other
-	// metrics, in that scrape. Zero means 250 ms.
+	// metrics, in that scrape. Zero means 250 ms. It is to be set before the
+	// first scrape.
 	Wait time.Duration
 
 	mu       sync.Mutex

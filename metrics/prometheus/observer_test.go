@@ -5,6 +5,7 @@ package xioprometheus
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -147,6 +148,29 @@ func TestObserverAllocatesNothing(t *testing.T) {
 			}))
 		})
 	}
+}
+
+// Results that several goroutines meet for the first time at once are counted
+// together.
+func TestObserverOfManyGoroutines(t *testing.T) {
+	o := NewObserver(Options{NativeFactor: 1.1})
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for code := xio.ErrNotSupported; code <= xio.ErrRspBufSizeMismatch; code++ {
+				o.MessageSent(xio.MessageInfo{Err: code, Latency: time.Duration(code)})
+			}
+		})
+	}
+	wg.Wait()
+	counted := 0
+	for _, m := range gather(t, o, "xio_messages_total") {
+		if n := m.GetCounter().GetValue(); n > 0 {
+			assert.EqualValues(t, 8, n)
+			counted++
+		}
+	}
+	assert.Equal(t, firstErrno-firstStatus, counted)
 }
 
 func BenchmarkObserver(b *testing.B) {
