@@ -78,6 +78,9 @@ func TestCollectorReadsStats(t *testing.T) {
 	for _, family := range []string{"xio_context_turns_total", "xio_context_submissions_total", "xio_context_events_total"} {
 		assert.Positive(t, value(t, &state, family, "context=loop"), family)
 	}
+	events := value(t, &state, "xio_context_events_total", "context=loop")
+	require.NoError(t, call(t, c, &xio.Message{}))
+	assert.Greater(t, value(t, &state, "xio_context_events_total", "context=loop"), events, "read anew")
 	waits := gather(t, &state, "xio_context_waits_total")
 	assert.Positive(t, scalar(waits["context=loop where=library"])+scalar(waits["context=loop where=netpoller"]))
 
