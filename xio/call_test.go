@@ -157,7 +157,7 @@ func TestResponseLargerThanTheRequesterTakes(t *testing.T) {
 		n, _ := strconv.Atoi(string(r.Data()))
 		if err := r.Reply(&Message{Data: make([]byte, n)}); err != nil {
 			replyErr = err
-			r.ReplyError(codeOf(err), "too large")
+			r.ReplyError(CodeOf(err), "too large")
 		}
 	}))
 	for _, tc := range []struct {

@@ -93,16 +93,3 @@ func contextError(op, uri string, err error) *Error {
 	}
 	return e
 }
-
-// codeOf is the code to tell a peer for err.
-func codeOf(err error) Code {
-	var c Code
-	if errors.As(err, &c) {
-		return c
-	}
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Code
-	}
-	return ErrUnsuccessful
-}

@@ -160,9 +160,9 @@ func TestErrorMatches(t *testing.T) {
 }
 
 func TestCodeOf(t *testing.T) {
-	assert.Equal(t, ErrRoute, codeOf(ErrRoute))
-	assert.Equal(t, ErrRoute, codeOf(fmt.Errorf("x: %w", &Error{Code: ErrRoute})))
-	assert.Equal(t, ErrUnsuccessful, codeOf(io.EOF))
+	assert.Equal(t, ErrRoute, CodeOf(ErrRoute))
+	assert.Equal(t, ErrRoute, CodeOf(fmt.Errorf("x: %w", &Error{Code: ErrRoute})))
+	assert.Equal(t, ErrUnsuccessful, CodeOf(io.EOF))
 }
 
 func TestParseURI(t *testing.T) {

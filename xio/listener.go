@@ -212,7 +212,7 @@ func (s *Server) decided(id uint32, err error) {
 	case errors.As(err, &no):
 		s.reject(p.cs, no.code, no.data)
 	case err != nil:
-		s.reject(p.cs, codeOf(err), nil)
+		s.reject(p.cs, CodeOf(err), nil)
 	case len(s.portals) > 0:
 		conn.leave()
 		if rc := p.cs.Accept(s.portalURIs(conn), s.cfg.AcceptData); rc != 0 {

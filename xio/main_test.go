@@ -108,7 +108,7 @@ func checkLeaks(t testing.TB, fds bool) {
 // echo answers with what it got.
 var echo = HandlerFunc(func(r *Request) {
 	if err := r.Reply(&Message{Header: r.Header(), Data: r.Data()}); err != nil {
-		r.ReplyError(codeOf(err), err.Error())
+		r.ReplyError(CodeOf(err), err.Error())
 	}
 })
 

@@ -43,7 +43,7 @@ func (n *notes) MessageServed(i MessageInfo) { n.info("served", i) }
 func (n *notes) info(what string, i MessageInfo) {
 	code := "ok"
 	if i.Err != nil {
-		code = codeOf(i.Err).String()
+		code = CodeOf(i.Err).String()
 	}
 	if i.Latency < 0 || i.Latency > patience {
 		code += " latency " + i.Latency.String()

@@ -181,7 +181,7 @@ func TestPortalsClose(t *testing.T) {
 func requireAny(t testing.TB, err error, codes ...Code) {
 	t.Helper()
 	for _, c := range codes {
-		if assert.ObjectsAreEqual(c, codeOf(err)) {
+		if assert.ObjectsAreEqual(c, CodeOf(err)) {
 			return
 		}
 	}

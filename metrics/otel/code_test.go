@@ -34,8 +34,8 @@ func TestResultNames(t *testing.T) {
 		{&xio.Error{Code: xio.ErrRspBufSizeMismatch + 1}, "_OTHER"},
 		{&xio.Error{Code: 0}, "_OTHER"},
 		{&xio.Error{Code: -1 << 31}, "_OTHER"},
-		{errors.New("a text"), "_OTHER"},
-		{context.Canceled, "_OTHER"},
+		{errors.New("a text"), "UNSUCCESSFUL"},
+		{context.Canceled, "UNSUCCESSFUL"},
 	} {
 		r := resultOf(tc.err)
 		assert.Equal(t, tc.want, resultName(r), "%v", tc.err)

@@ -34,8 +34,8 @@ func TestResultNames(t *testing.T) {
 		{&xio.Error{Code: xio.ErrRspBufSizeMismatch + 1}, "OTHER"},
 		{&xio.Error{Code: 0}, "OTHER"},
 		{&xio.Error{Code: -1 << 31}, "OTHER"},
-		{errors.New("a text"), "OTHER"},
-		{context.Canceled, "OTHER"},
+		{errors.New("a text"), "UNSUCCESSFUL"},
+		{context.Canceled, "UNSUCCESSFUL"},
 	} {
 		r := resultOf(tc.err)
 		assert.Equal(t, tc.want, resultName(r), "%v", tc.err)

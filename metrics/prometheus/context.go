@@ -66,7 +66,7 @@ var (
 	contextTurns        = desc("xio_context_turns_total", "Calls of the driver into the library.", "context")
 	contextSubmissions  = desc("xio_context_submissions_total", "Messages, replies and releases handed to the library.", "context")
 	contextEvents       = desc("xio_context_events_total", "Arrivals and ends that the library reported.", "context")
-	contextWaits        = desc("xio_context_waits_total", "Waits of the driver, inside the library and in Go's netpoller.", "context", "where")
+	contextWaits        = desc("xio_context_waits_total", "Waits of the driver in Go's netpoller.", "context")
 	contextConnections  = desc("xio_context_connections", "Present connections.", "context")
 	contextReceive      = desc("xio_context_receive_bytes", "Receive memory in use for large messages.", "context")
 )
@@ -81,8 +81,7 @@ func collectContext(ch chan<- prometheus.Metric, name string, s *xio.ContextStat
 	counter(ch, contextTurns, float64(s.Turns), name)
 	counter(ch, contextSubmissions, float64(s.Submissions), name)
 	counter(ch, contextEvents, float64(s.Events), name)
-	counter(ch, contextWaits, float64(s.Waits), name, "library")
-	counter(ch, contextWaits, float64(s.Parks), name, "netpoller")
+	counter(ch, contextWaits, float64(s.Parks), name)
 	gauge(ch, contextConnections, float64(s.Connections), name)
 	gauge(ch, contextReceive, float64(s.ReceiveBytes), name)
 }

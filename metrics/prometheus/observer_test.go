@@ -112,7 +112,7 @@ func TestObserverOfAFailureWithoutAnAnswer(t *testing.T) {
 	assert.EqualValues(t, 1, sizes["direction=served flow=in kind=request"].GetHistogram().GetSampleCount())
 	assert.Zero(t, sizes["direction=served flow=out kind=request"].GetHistogram().GetSampleCount())
 	assert.Contains(t, gather(t, o, "xio_messages_total"), "code=MSG_FLUSHED direction=sent kind=request")
-	assert.Contains(t, gather(t, o, "xio_messages_total"), "code=OTHER direction=served kind=request")
+	assert.Contains(t, gather(t, o, "xio_messages_total"), "code=UNSUCCESSFUL direction=served kind=request")
 }
 
 func TestObserverOptions(t *testing.T) {
