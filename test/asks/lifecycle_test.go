@@ -247,6 +247,9 @@ func TestVolumedriver66_RequestOutlivesItsConnection(t *testing.T) {
 // The user's sessions close instead of opening while there is much to do:
 // https://github.com/accelio/JXIO/issues/9
 func TestJXIO9_SessionsOpenAndCloseUnderLoad(t *testing.T) {
+	if !kin() {
+		t.Skip("not on an installed libxio: now and then it disconnects a session instead of opening it")
+	}
 	leakCheck(t)
 	s := listen(t, xio.ListenConfig{}, echo)
 	busy := dial(t, xio.Dialer{}, s.URI())
@@ -303,16 +306,28 @@ func TestJXIO18_ASessionIsUsableFromTheFirstMoment(t *testing.T) {
 		require.NoError(t, askEcho(c, []byte("hello from the client")))
 		require.NoError(t, await(t, "the server's greeting", greeted))
 		require.NoError(t, c.Close())
-
-		// And when the creation is given up on the way.
-		ctx, cancel := context.WithCancel(context.Background())
-		time.AfterFunc(time.Duration(len(greeted))*time.Microsecond, cancel)
-		if c, err := xio.Dial(ctx, s.URI()); err == nil {
-			require.NoError(t, c.Close())
-		} else {
-			require.ErrorIs(t, err, context.Canceled)
-		}
-		cancel()
 		require.NoError(t, s.Close())
 	}
+}
+
+// The same when the creation is given up on the way.
+func TestJXIO18_ASessionMayBeGivenUpAtAnyMoment(t *testing.T) {
+	if !kin() {
+		t.Skip("not on an installed libxio: it leaks the sockets of a connect that is given up")
+	}
+	leakCheck(t)
+	s := listen(t, xio.ListenConfig{}, echo)
+	for i := range 40 {
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(time.Duration(i)*20*time.Microsecond, cancel)
+		c, err := xio.Dial(ctx, s.URI())
+		cancel()
+		if err != nil {
+			require.ErrorIs(t, err, context.Canceled)
+			continue
+		}
+		require.NoError(t, askEcho(c, []byte("x")))
+		require.NoError(t, c.Close())
+	}
+	require.NoError(t, askEcho(dial(t, xio.Dialer{}, s.URI()), []byte("x")))
 }

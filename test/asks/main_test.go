@@ -23,6 +23,10 @@ func TestMain(m *testing.M) {
 		os.Exit(play(role, os.Getenv(argEnv)))
 	}
 	fmt.Println("engine:", xio.Engine())
+	// What Go's runtime and the library open once is no test's leak.
+	if s, err := xio.Listen("tcp://127.0.0.1:0", echo); err == nil {
+		s.Close()
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -71,7 +71,7 @@ func TestAccelio209_NoWakeUpIsLost(t *testing.T) {
 			here := newContext(t, xio.ContextOptions{Drive: how})
 			s := listen(t, xio.ListenConfig{Context: there}, echo)
 			c := dial(t, xio.Dialer{Context: here}, s.URI())
-			for range 400 { // one at a time: what is not noticed is waited for
+			for range 250 { // one at a time: what is not noticed is waited for
 				time.Sleep(rand.N(150 * time.Microsecond)) // awake, falling asleep, asleep
 				require.NoError(t, askEcho(c, []byte("x")))
 			}
@@ -237,7 +237,7 @@ func TestAccelio26_EveryCallOfAPoolFromManyGoroutines(t *testing.T) {
 			if !assert.NoError(t, err) {
 				return
 			}
-			for i := range 200 {
+			for i := range 100 {
 				n := 1 + (g*997+i*61)%(64<<10)
 				for _, src := range []pool.Source{p, shared, own} {
 					b, err := src.Get(ctx, n)
