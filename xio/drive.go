@@ -179,18 +179,21 @@ func (c *Context) park(f *os.File) (over bool) {
 // turns turns until there is nothing to do.
 func (c *Context) turns() (over, look bool) {
 	c.state.Store(running)
-	for fed := false; ; {
+	fed := false
+	for n := 1; ; n++ {
 		nops := c.fill()
 		events, again := c.cg.Turn(nops)
 		if c.handle(nops, events) {
 			return true, false
 		}
 		fed = fed || events > 0
-		if c.yield() || again || c.backlog != nil || !c.subs.empty() {
-			continue
-		}
-		if fed && c.how == DriveAuto && c.linger.due() {
+		again = c.yield() || again || c.backlog != nil || !c.subs.empty()
+		// Where there is always more to do it is not for waiting either.
+		if fed && c.how == DriveAuto && (!again || n%lookAfter == 0) && c.linger.due() {
 			return false, true
+		}
+		if again {
+			continue
 		}
 		fed = false
 		c.state.Store(parked)
@@ -202,7 +205,10 @@ func (c *Context) turns() (over, look bool) {
 	}
 }
 
-const forEver = math.MaxInt64
+const (
+	lookAfter = 8 // turns without a wait
+	forEver   = math.MaxInt64
+)
 
 // look drives without waits, until nothing has come for so many nanoseconds. It
 // returns true when the Context is finished. The state stays running.
