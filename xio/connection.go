@@ -66,8 +66,9 @@ type Connection struct {
 	checkSub    atomic.Bool
 
 	state    atomic.Int32
-	closed   atomic.Bool // Close was called here
-	draining atomic.Bool // Drain was
+	closed   atomic.Bool   // Close was called here
+	draining atomic.Bool   // Drain was
+	drains   chan struct{} // held by the Drain at work
 	watchers watchers
 	settled  chan struct{} // closed when it is up, or never will be
 	down     chan struct{} // closed when no request gets through any more
@@ -103,6 +104,7 @@ func newConnection(ctx *Context, uri string) *Connection {
 		settled: make(chan struct{}),
 		down:    make(chan struct{}),
 		tornCh:  make(chan struct{}),
+		drains:  make(chan struct{}, 1),
 	}
 }
 

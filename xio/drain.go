@@ -21,6 +21,13 @@ func (c *Connection) Drain(ctx context.Context) error {
 // drain waits until nothing is in flight. It takes every place in the queue: so
 // those who were waiting for one before are served first.
 func (c *Connection) drain(ctx context.Context) error {
+	// One at a time: two that each had some of the places would wait for ever.
+	select {
+	case c.drains <- struct{}{}:
+		defer func() { <-c.drains }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	var calls []*call
 	defer func() {
 		for _, cl := range calls {

@@ -96,6 +96,21 @@ func TestDrainGivesUp(t *testing.T) {
 	require.NoError(t, s.Drain(testContext(t)))
 }
 
+// Any number may drain at once, from both sides.
+func TestDrainsTogether(t *testing.T) {
+	leakCheck(t)
+	for range 10 {
+		s, c := pair(t, nil)
+		ask(t, c, "x")
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() { assert.NoError(t, c.Drain(testContext(t))) })
+			wg.Go(func() { assert.NoError(t, s.Drain(testContext(t))) })
+		}
+		wg.Wait()
+	}
+}
+
 func TestDrainOfWhatIsIdleOrGone(t *testing.T) {
 	leakCheck(t)
 	s, c := pair(t, nil)

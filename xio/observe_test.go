@@ -14,7 +14,6 @@ import (
 type notes struct {
 	mu   sync.Mutex
 	list []string
-	open int
 }
 
 func (n *notes) note(format string, args ...any) {
