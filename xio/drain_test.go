@@ -96,19 +96,28 @@ func TestDrainGivesUp(t *testing.T) {
 	require.NoError(t, s.Drain(testContext(t)))
 }
 
-// Any number may drain at once, from both sides.
+// Two that drain at once do not take each other's places.
 func TestDrainsTogether(t *testing.T) {
 	leakCheck(t)
-	for range 10 {
-		s, c := pair(t, nil)
-		ask(t, c, "x")
-		var wg sync.WaitGroup
-		for range 4 {
-			wg.Go(func() { assert.NoError(t, c.Drain(testContext(t))) })
-			wg.Go(func() { assert.NoError(t, s.Drain(testContext(t))) })
-		}
-		wg.Wait()
+	release := make(chan struct{})
+	var seen atomic.Int32
+	s := listen(t, ListenConfig{}, slow(release, &seen))
+	c := dial(t, Dialer{QueueDepth: 4}, s)
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() { ask(t, c, "x") })
 	}
+	eventually(t, "served", func() bool { return seen.Load() == 2 })
+	ctx, cancel := context.WithTimeout(context.Background(), patience/3)
+	defer cancel()
+	for range 2 {
+		wg.Go(func() { assert.NoError(t, c.Drain(ctx)) })
+	}
+	eventually(t, "one waits for places", func() bool { return c.win.waiting.Load() > 0 })
+	time.Sleep(20 * time.Millisecond) // and so would the other
+	close(release)
+	wg.Wait()
+	require.NoError(t, s.Drain(testContext(t)))
 }
 
 func TestDrainOfWhatIsIdleOrGone(t *testing.T) {
