@@ -38,6 +38,31 @@ static void block_free(struct xe_block *k)
 		xe_free(k);
 }
 
+static void *taken(struct xe_blocks *b, struct xe_block *k)
+{
+	b->used += k->size;
+	if (++b->count == XE_BLOCKS_LATELY) {
+		b->count = 0;
+		b->most = b->most_now;
+		b->most_now = 0;
+	}
+	if (b->used > b->most_now)
+		b->most_now = b->used;
+	if (b->most_now > b->most)
+		b->most = b->most_now;
+	return k + 1;
+}
+
+/* Whether k, which is not in use any more, is kept. */
+static bool wanted(const struct xe_blocks *b, const struct xe_block *k)
+{
+	size_t lately = b->most < XE_BLOCKS_KEEP_MOST ? b->most :
+							XE_BLOCKS_KEEP_MOST;
+
+	return k->class >= 0 && (b->idle + k->size <= XE_BLOCKS_KEEP ||
+				 b->used + b->idle + k->size <= lately);
+}
+
 void *xe_block_get(struct xe_blocks *b, size_t size)
 {
 	int class = class_of(size);
@@ -48,7 +73,7 @@ void *xe_block_get(struct xe_blocks *b, size_t size)
 		k = b->free[class];
 		b->free[class] = k->next;
 		b->idle -= k->size;
-		return k + 1;
+		return taken(b, k);
 	}
 	if (class >= 0)
 		size = (size_t)1 << (class + XE_BLOCK_MIN_SHIFT);
@@ -65,7 +90,7 @@ void *xe_block_get(struct xe_blocks *b, size_t size)
 		return NULL;
 	k->size = total;
 	k->class = class;
-	return k + 1;
+	return taken(b, k);
 }
 
 void xe_block_put(struct xe_blocks *b, void *p)
@@ -75,7 +100,8 @@ void xe_block_put(struct xe_blocks *b, void *p)
 	if (!p)
 		return;
 	k = (struct xe_block *)p - 1;
-	if (k->class < 0 || b->idle + k->size > XE_BLOCKS_KEEP) {
+	b->used -= k->size;
+	if (!wanted(b, k)) {
 		block_free(k);
 		return;
 	}

@@ -41,8 +41,8 @@ var strictFlags = []string{
 var (
 	wireRooms = []string{"frame.c", "payload.c"}
 	leafRooms = []string{
-		"abi.c", "base.c", "error.c", "limit.c", "log.c", "mem.c", "mempool.c",
-		"option.c", "rkey.c", "uri.c",
+		"abi.c", "base.c", "blocks.c", "error.c", "limit.c", "log.c", "mem.c",
+		"mempool.c", "option.c", "rkey.c", "uri.c",
 	}
 )
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "blocks.h"
 #include "check.h"
 #include "init_stub.h"
 #include "limit.h"
@@ -444,6 +445,41 @@ static void small_blocks(void)
 	xe_free(NULL);
 }
 
+/* Takes n blocks of size at a time and puts them back. */
+static void use_blocks(struct xe_blocks *b, void **p, int n, size_t size)
+{
+	int i;
+
+	for (i = 0; i < n; i++) {
+		p[i] = xe_block_get(b, size);
+		CHECK(p[i] != NULL);
+	}
+	for (i = 0; i < n; i++)
+		xe_block_put(b, p[i]);
+}
+
+static void kept_blocks(void)
+{
+	const size_t mib = 1024 * 1024;
+	struct xe_blocks b = { 0 };
+	void *p[128];
+	int i;
+
+	use_blocks(&b, p, 4, mib);
+	CHECK(b.idle >= 4 * mib && b.idle <= XE_BLOCKS_KEEP);
+	use_blocks(&b, p, 32, mib);	/* they will be needed again */
+	CHECK(b.idle >= 32 * mib);
+	use_blocks(&b, p, 128, mib);	/* but not that many */
+	CHECK(b.idle >= 32 * mib && b.idle <= XE_BLOCKS_KEEP_MOST);
+	for (i = 0; i < 2 * XE_BLOCKS_LATELY; i++)
+		use_blocks(&b, p, 1, mib);
+	CHECK(b.idle > 4 * mib && b.idle <= XE_BLOCKS_KEEP);
+	xe_block_put(&b, NULL);
+	CHECK_EQ(b.used, 0);
+	xe_blocks_fini(&b);
+	CHECK_EQ(b.idle, 0);
+}
+
 static void remote_keys(void)
 {
 	struct xio_connection *conn = (void *)&stub_initialized;
@@ -515,6 +551,7 @@ int main(void)
 	RUN(mem_alloc);
 	RUN(pages);
 	RUN(small_blocks);
+	RUN(kept_blocks);
 	RUN(remote_keys);
 	RUN(message_helpers);
 	return check_done();
