@@ -10,11 +10,10 @@ import (
 
 // Call states: who may finish a call.
 const (
-	callIdle      uint32 = iota
-	callPending          // submitted, the result is awaited
-	callSent             // submitted, nobody waits; a one-way
-	callAbandoned        // the caller has left; the driver cleans up
-	callDone             // the result is there
+	callPending   uint32 = iota + 1 // submitted, the result is awaited
+	callSent                        // submitted, nobody waits; a one-way
+	callAbandoned                   // the caller has left; the driver cleans up
+	callDone                        // the result is there
 )
 
 // call is the Go half of a request slot, reused for one request after another.
@@ -161,7 +160,7 @@ func (c *Connection) prepare(ctx context.Context, op string, m *Message, wait bo
 		switch {
 		case err != nil:
 			return nil, contextError(op, c.uri, err)
-		case c.win.closed.Load():
+		case c.win.closed():
 			return nil, c.gone(op)
 		}
 		return nil, &Error{Op: op, URI: c.uri, Code: ErrTxQueueOverflow, Text: "queue depth reached"}
@@ -275,14 +274,13 @@ func poolError(op, uri string, err error) error {
 func (cl *call) release() {
 	c := cl.conn
 	cl.free()
-	if c.win.closed.Load() {
+	if c.win.closed() {
 		c.check()
 	}
 }
 
 func (cl *call) free() {
 	cl.oneWay, cl.delivered = false, nil
-	cl.state.Store(callIdle)
 	cl.conn.win.release(cl)
 }
 
@@ -297,8 +295,6 @@ func (cl *call) begin() bool {
 	default:
 		cl.inFlight = true
 		cl.at = cl.conn.ctx.now
-		cl.conn.stats.sent.Add(1)
-		cl.conn.stats.bytesOut.Add(uint64(cl.size))
 		return true
 	}
 	return false

@@ -300,7 +300,7 @@ func (c *Connection) setDown(e *Error) {
 	}
 	c.state.Store(int32(StateClosing))
 	c.watchers.tell(StateClosing)
-	c.win.closed.Store(true)
+	c.win.close()
 	close(c.down)
 	c.checkIdle()
 	for _, r := range c.reqs {
@@ -355,7 +355,7 @@ func (c *Connection) teardown(e *cgo.Event) {
 // maybeFree destroys the connection once nothing of it is in use.
 func (c *Connection) maybeFree() {
 	c.checkSub.Store(false)
-	if !c.torn || c.freed || c.held > 0 || c.cancels > 0 || c.win.inUse.Load() > 0 {
+	if !c.torn || c.freed || c.held > 0 || c.cancels > 0 || c.win.inUse() > 0 {
 		return
 	}
 	c.freed = true

@@ -65,7 +65,7 @@ func (c *Connection) Stats() ConnectionStats {
 		Dropped:   s.dropped.Load(),
 		BytesOut:  s.bytesOut.Load(),
 		BytesIn:   s.bytesIn.Load(),
-		InFlight:  int(c.win.inUse.Load()),
+		InFlight:  c.win.inUse(),
 		Waiting:   int(c.win.waiting.Load()),
 		Depth:     c.depth,
 		Latency: Latency{

@@ -66,7 +66,8 @@ type Context struct {
 	finished bool
 	woke     bool
 	linger   linger
-	now      int64 // when the last batch began or ended; see clock
+	more     uint32 // atomic, for a driver that looks: there are submissions
+	now      int64  // when the last batch began or ended; see clock
 	counts   turnCounters
 
 	closeOnce sync.Once

@@ -1,9 +1,9 @@
 package xio
 
 import (
-	"math"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -16,10 +16,10 @@ type Drive int
 // Ways to drive a Context.
 const (
 	// DriveAuto is a goroutine. While there is nothing to do it waits in Go's
-	// netpoller, and costs no thread. Before it waits it looks for up to 50 us
-	// whether something comes, as long as that pays: to be woken takes longer
-	// than most answers do. Where nothing comes in that time, and where others
-	// need the processor, it soon stops doing so.
+	// netpoller, and costs no thread. Before it waits it looks whether something
+	// comes, for 50 us, or up to 300 us where batches are long, as long as that
+	// pays: to be woken takes longer than most answers do. Where nothing comes in
+	// that time, and where others need the processor, it soon stops doing so.
 	DriveAuto Drive = iota
 	// DrivePark is a goroutine that always waits in Go's netpoller: less work
 	// for the processor where messages are few, more time for an answer.
@@ -77,13 +77,13 @@ func (c *Context) drive(f *os.File, started chan<- error) {
 	started <- nil
 	if c.how == DriveBusy {
 		f.Close()
-		c.look(forEver)
+		c.look()
 	} else {
 		// The netpoller is told of every arrival, waited for or not: it does
 		// not know the descriptor while the driver looks by itself.
 		for !c.park(f) {
 			f.Close()
-			if c.look(lingerNS) {
+			if c.look() {
 				f = nil
 				break
 			}
@@ -207,36 +207,60 @@ func (c *Context) turns() (over, look bool) {
 
 const (
 	lookAfter = 8 // turns without a wait
-	forEver   = math.MaxInt64
+	yieldNS   = 1_000_000
 )
 
-// look drives without waits, until nothing has come for so many nanoseconds. It
-// returns true when the Context is finished. The state stays running.
-func (c *Context) look(patience int64) (over bool) {
-	c.state.Store(running)
-	last := clock()
-	for came := false; ; {
+// look drives without waits, until nothing has come for a while; for ever with
+// DriveBusy. It returns true when the Context is finished.
+//
+// The peer is likely to need as long for its part as this side did: who worked for
+// long on a batch waits longer for its answer.
+func (c *Context) look() (over bool) {
+	c.state.Store(looking)
+	defer c.state.Store(running)
+	now := clock()
+	last, yielded := now, now
+	var work int64 // since nothing came
+	came, idle, woke := false, false, false
+	for {
+		start := now
+		atomic.StoreUint32(&c.more, 0) // before the submissions are taken
 		nops := c.fill()
-		events := c.cg.Look(nops)
+		var events int
+		if woke {
+			events = c.cg.Look(nops, nil)
+		} else {
+			events = c.cg.Look(nops, &c.more)
+		}
 		if c.handle(nops, events) {
 			return true
 		}
-		if !c.yield() && events == 0 {
-			runtime.Gosched() // others may have something to do
+		if events > 0 {
+			woke = c.woke
 		}
-		now := clock()
-		spent := now - last
+		c.woke = false
+		now = clock()
+		// Where goroutines wait for answers, yielding also keeps the runtime's
+		// other threads awake: to wake one with the answer at hand takes longer
+		// than the peer took for it.
+		if woke || now-yielded >= yieldNS {
+			runtime.Gosched()
+			now = clock()
+			yielded = now
+		}
 		switch {
-		case patience == forEver:
-		case spent >= lingerLostNS:
-			c.linger.learn(came, spent)
-			return false
 		case events > 0 || nops > 0:
-			came = true
-			last = now
-		case spent >= patience:
-			c.linger.learn(came, spent)
+			if idle {
+				work = 0
+			}
+			work += now - start
+			came, idle, last = true, false, now
+		case c.how == DriveBusy:
+		case now-start >= lingerLostNS || now-last >= max(lingerNS, min(2*work, lingerMostNS)):
+			c.linger.learn(came, now-start >= lingerLostNS)
 			return false
+		default:
+			idle = true
 		}
 	}
 }

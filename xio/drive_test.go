@@ -69,28 +69,28 @@ func TestDrives(t *testing.T) {
 
 func TestLinger(t *testing.T) {
 	var l linger
-	looks := func(n int, came bool, spent int64) (looked int) {
+	looks := func(n int, came, lost bool) (looked int) {
 		for range n {
 			if l.due() {
 				looked++
-				l.learn(came, spent)
+				l.learn(came, lost)
 			}
 		}
 		return looked
 	}
-	assert.Equal(t, 100, looks(100, true, lingerNS), "it pays")
-	assert.Less(t, looks(1000, false, lingerNS), 30, "in vain")
-	looks(restVain+1, true, lingerNS)
-	assert.Equal(t, 100, looks(100, true, lingerNS), "it pays again")
-	assert.Equal(t, 1, looks(restLeast, true, lingerLostNS), "the processor is lost")
+	assert.Equal(t, 100, looks(100, true, false), "it pays")
+	assert.Less(t, looks(1000, false, false), 30, "in vain")
+	looks(restVain+1, true, false)
+	assert.Equal(t, 100, looks(100, true, false), "it pays again")
+	assert.Equal(t, 1, looks(restLeast, true, true), "the processor is lost")
 	assert.Equal(t, 2*restLeast, l.lost)
 	for range 20 {
 		l.rest = 0
-		looks(1, true, lingerLostNS)
+		looks(1, true, true)
 	}
 	assert.Equal(t, restMost, l.lost)
 	l.rest = 0
-	looks(100, true, lingerNS)
+	looks(100, true, false)
 	assert.Less(t, l.lost, 2*restLeast, "forgotten in the end")
 }
 

@@ -11,11 +11,12 @@ type linger struct {
 
 const (
 	lingerNS     = 50_000
-	lingerLostNS = 1_000_000
+	lingerMostNS = 300_000
+	lingerLostNS = 1_000_000 // for a look of some microseconds
 
 	restVain  = 64
-	restLeast = 64
-	restMost  = 16384
+	restLeast = 16
+	restMost  = 1024
 )
 
 // due says whether to look this time.
@@ -27,12 +28,12 @@ func (l *linger) due() bool {
 	return true
 }
 
-// learn takes note of a time of looking that ended after spent nanoseconds without
-// anything; came says whether something had come before.
-func (l *linger) learn(came bool, spent int64) {
+// learn takes note of a time of looking that ended: came says whether anything had
+// come in it, lost that the processor went to others.
+func (l *linger) learn(came, lost bool) {
 	l.lost = max(l.lost, restLeast)
 	switch {
-	case spent >= lingerLostNS:
+	case lost:
 		l.rest = l.lost
 		l.lost = min(2*l.lost, restMost)
 	case came:

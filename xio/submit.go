@@ -63,6 +63,7 @@ func (q *submissions) take() *submission {
 // Driver states.
 const (
 	running uint32 = iota // will look at the submissions before it waits
+	looking               // the same, and may be in the library for some microseconds
 	parked                // waits, or is about to, without looking again
 	waking                // somebody is waking it
 )
@@ -79,7 +80,14 @@ func (c *Context) push(s *submission, kind subKind) {
 // driver waits, one pays for the system call. The driver counts on wakers
 // before it lets go of the descriptor.
 func (c *Context) wake() {
-	if c.state.Load() != parked {
+	switch c.state.Load() {
+	case looking:
+		if atomic.LoadUint32(&c.more) == 0 {
+			atomic.StoreUint32(&c.more, 1)
+		}
+		return
+	case parked:
+	default:
 		return
 	}
 	c.wakers.Add(1)
@@ -100,7 +108,8 @@ var replyOps = [...]uint32{
 // runs those that need no turn.
 func (c *Context) fill() int {
 	ops := c.cg.Ops()
-	n, sends := 0, 0
+	n := 0
+	var sent tally
 	for n < len(ops) {
 		if c.backlog == nil {
 			if c.backlog = c.subs.take(); c.backlog == nil {
@@ -111,10 +120,11 @@ func (c *Context) fill() int {
 		c.backlog, s.next = s.next, nil
 		switch s.kind {
 		case subSend:
-			if sends++; sends == 1 {
+			if sent.conn == nil {
 				c.now = clock()
 			}
 			if s.call.begin() {
+				sent.add(s.call.conn, s.call.size)
 				ops[n] = cgo.Op{Kind: cgo.OpSend, P: s.call.tx.Submission()}
 				n++
 			}
@@ -143,7 +153,30 @@ func (c *Context) fill() int {
 			s.fn()
 		}
 	}
+	sent.flush()
 	return n
+}
+
+// tally counts messages that are submitted one after another on a connection.
+type tally struct {
+	conn            *Connection
+	messages, bytes uint64
+}
+
+func (t *tally) add(conn *Connection, bytes int) {
+	if conn != t.conn {
+		t.flush()
+		*t = tally{conn: conn}
+	}
+	t.messages++
+	t.bytes += uint64(bytes)
+}
+
+func (t *tally) flush() {
+	if t.conn != nil {
+		t.conn.stats.sent.Add(t.messages)
+		t.conn.stats.bytesOut.Add(t.bytes)
+	}
 }
 
 // settle does what waits for the batch to have been submitted.

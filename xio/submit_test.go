@@ -65,7 +65,7 @@ func TestWindow(t *testing.T) {
 	cl, ok := w.tryAcquire()
 	assert.Nil(t, cl)
 	assert.True(t, ok)
-	assert.EqualValues(t, 3, w.inUse.Load())
+	assert.EqualValues(t, 3, w.inUse())
 	w.release(got[1])
 	cl, _ = w.tryAcquire()
 	assert.Same(t, got[1], cl, "last in, first out")
@@ -95,13 +95,13 @@ func TestWindow(t *testing.T) {
 		assert.Nil(t, cl)
 	})
 	eventually(t, "waiting", func() bool { return w.waiting.Load() == 1 })
-	w.closed.Store(true)
+	w.close()
 	close(down)
 	wg.Wait()
 	cl, ok = w.tryAcquire()
 	assert.Nil(t, cl)
 	assert.False(t, ok)
-	assert.EqualValues(t, 3, w.inUse.Load())
+	assert.EqualValues(t, 3, w.inUse())
 	assert.Zero(t, w.waiting.Load())
 }
 
@@ -139,7 +139,7 @@ func TestWindowUnderContention(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	assert.Zero(t, w.inUse.Load())
+	assert.Zero(t, w.inUse())
 }
 
 // A freed key is handed out again: the generation tells old events from new.

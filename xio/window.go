@@ -10,59 +10,70 @@ import (
 // giving back is a lock-free stack, so that few slots stay warm; only waiting
 // for a slot takes a lock.
 type window struct {
-	calls   []call
-	head    atomic.Uint64 // tag<<32 | index+1 of the first free call
-	inUse   atomic.Int32
-	closed  atomic.Bool
+	calls []call
+	// One word, so that each step is one atomic operation: whether the window is
+	// closed, a tag that makes a stale link harmless, the slots in use, and the
+	// first free slot, index+1.
+	head    atomic.Uint64
 	waiting atomic.Int32
 
 	mu    sync.Mutex
 	queue []chan *call
 }
 
+const (
+	winIndexBits = 20 // of the first free slot, and of the slots in use
+	winIndex     = 1<<winIndexBits - 1
+	winUse       = 1 << winIndexBits
+	winTag       = 1 << (2 * winIndexBits)
+	winTags      = winClosed - winTag
+	winClosed    = 1 << 63
+
+	_ = uint(winIndex - maxDepth) // it fits
+)
+
 func (w *window) init(calls []call) {
 	w.calls = calls
 	for i := range calls {
-		w.put(&calls[len(calls)-1-i])
+		c := &calls[len(calls)-1-i]
+		c.nextFree.Store(uint32(w.head.Load()))
+		w.head.Store(uint64(c.index + 1))
 	}
 }
+
+// inUse is how many slots are taken.
+func (w *window) inUse() int { return int(w.head.Load() >> winIndexBits & winIndex) }
+
+func (w *window) closed() bool { return w.head.Load()&winClosed != 0 }
+
+func (w *window) close() { w.head.Or(winClosed) }
 
 func (w *window) put(c *call) {
 	for {
 		h := w.head.Load()
-		c.nextFree.Store(uint32(h))
-		if w.head.CompareAndSwap(h, (h>>32+1)<<32|uint64(c.index+1)) {
+		c.nextFree.Store(uint32(h & winIndex))
+		if w.head.CompareAndSwap(h, h&winClosed|(h+winTag)&winTags|(h&^(winClosed|winTags|winIndex)-winUse)|uint64(c.index+1)) {
 			return
-		}
-	}
-}
-
-func (w *window) pop() *call {
-	for {
-		h := w.head.Load()
-		i := uint32(h)
-		if i == 0 {
-			return nil
-		}
-		c := &w.calls[i-1]
-		// The tag in the upper half makes a stale link harmless.
-		if w.head.CompareAndSwap(h, (h>>32+1)<<32|uint64(c.nextFree.Load())) {
-			return c
 		}
 	}
 }
 
 // tryAcquire takes a slot if one is free. ok is false when the window is closed.
 func (w *window) tryAcquire() (c *call, ok bool) {
-	w.inUse.Add(1)
-	if w.closed.Load() {
-		w.inUse.Add(-1)
-		return nil, false
+	for {
+		h := w.head.Load()
+		if h&winClosed != 0 {
+			return nil, false
+		}
+		i := h & winIndex
+		if i == 0 {
+			return nil, true
+		}
+		c := &w.calls[i-1]
+		if w.head.CompareAndSwap(h, (h+winTag)&winTags|(h&^(winTags|winIndex)+winUse)|uint64(c.nextFree.Load())) {
+			return c, true
+		}
 	}
-	if c = w.pop(); c == nil {
-		w.inUse.Add(-1)
-	}
-	return c, true
 }
 
 // acquire takes a slot, waiting for one until ctx ends or down is closed. It
@@ -101,7 +112,7 @@ func (w *window) acquire(ctx context.Context, down <-chan struct{}) (*call, erro
 	}
 	w.mu.Unlock()
 	// Served in the meantime: take it if the connection still stands.
-	if c := <-ch; err == nil && !w.closed.Load() {
+	if c := <-ch; err == nil && !w.closed() {
 		return c, nil
 	} else {
 		c.release()
@@ -112,7 +123,6 @@ func (w *window) acquire(ctx context.Context, down <-chan struct{}) (*call, erro
 // release gives a slot back and serves who waits longest.
 func (w *window) release(c *call) {
 	w.put(c)
-	w.inUse.Add(-1)
 	if w.waiting.Load() > 0 {
 		w.serve()
 	}

@@ -6,6 +6,8 @@ package cgo
 #include "shim.h"
 #cgo noescape xg_turn
 #cgo nocallback xg_turn
+#cgo noescape xg_look
+#cgo nocallback xg_look
 #cgo nocallback xg_wake
 #cgo noescape xg_ctx_new
 */
@@ -153,14 +155,16 @@ func (c *Context) Ops() []Op { return c.ops }
 // blocking, and returns how many events to read, and whether another turn
 // should follow before waiting for PollFD.
 func (c *Context) Turn(nops int) (events int, again bool) {
-	t := C.xg_turn(c.p, C.uint32_t(nops), 1)
+	t := C.xg_turn(c.p, C.uint32_t(nops))
 	c.ev = unsafe.Pointer(t.ev)
 	return int(t.events), t.ready != 0
 }
 
-// Look is Turn for a driver that does not wait for PollFD next.
-func (c *Context) Look(nops int) (events int) {
-	t := C.xg_turn(c.p, C.uint32_t(nops), 0)
+// Look is Turn for a driver that does not wait for PollFD. With more it looks for
+// events for some microseconds, unless *more, which others set, says that there are
+// more submissions.
+func (c *Context) Look(nops int, more *uint32) (events int) {
+	t := C.xg_look(c.p, C.uint32_t(nops), (*C.uint32_t)(more))
 	c.ev = unsafe.Pointer(t.ev)
 	return int(t.events)
 }

@@ -11,6 +11,9 @@
  *   between turns (by calls such as xg_disconnect) are kept for the next one.
  * - The wake-up eventfd makes the poll descriptor readable from any thread; the
  *   library's own stop call loses wake-ups.
+ * - While Go looks nobody waits for the poll descriptor, and the eventfd is left
+ *   readable: its handler submits from inside the library's loop, which then has
+ *   no need to tell its poll descriptor of it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -18,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -25,6 +29,7 @@
 #define PASSES		4	/* of the library in one turn */
 #define EVENTS_SOFT	512	/* no further pass once so many are waiting */
 #define EVENTS_SPARE	64
+#define LOOK_NS		10000	/* at once; Go suspects more than 20 us */
 
 /* The library's last error, or the system's, never success. */
 int xg_error(void)
@@ -79,13 +84,48 @@ struct xg_event *xg_push(struct xg_ctx *c, int kind)
 	return e;
 }
 
+static void submit(struct xg_ctx *c)
+{
+	uint32_t i, n = c->nops;
+
+	c->nops = 0;
+	for (i = 0; i < n; i++) {
+		struct xg_op *o = &c->ops[i];
+
+		switch (o->kind) {
+		case XG_OP_SEND:
+			xg_send(o->p);
+			break;
+		case XG_OP_RELEASE:
+			xg_release(o->p);
+			break;
+		case XG_OP_CANCEL:
+			xg_cancel(o->p, o->gen);
+			break;
+		case XG_OP_REPLY:
+			xg_reply(o->p);
+			break;
+		case XG_OP_RELEASE_MSG:
+			xg_release_msg(o->p);
+			break;
+		case XG_OP_CANCELED:
+			xg_canceled(o->p);
+			break;
+		}
+	}
+}
+
 static void on_wake(int fd, int events, void *user)
 {
+	struct xg_ctx *c = user;
 	uint64_t n;
 	ssize_t r;
 
 	(void)events;
-	(void)user;
+	if (c->looking) {
+		submit(c);
+		return;
+	}
 	do {
 		r = read(fd, &n, sizeof(n));
 	} while (r < 0 && errno == EINTR);
@@ -192,42 +232,10 @@ struct xg_event *xg_events(struct xg_ctx *c)
 	return c->ev;
 }
 
-static void run_ops(struct xg_ctx *c, uint32_t nops)
+/* Forgets the records that Go has read, and the responses behind them. */
+static void begin(struct xg_ctx *c, uint32_t nops)
 {
-	uint32_t i;
-
-	for (i = 0; i < nops; i++) {
-		struct xg_op *o = &c->ops[i];
-
-		switch (o->kind) {
-		case XG_OP_SEND:
-			xg_send(o->p);
-			break;
-		case XG_OP_RELEASE:
-			xg_release(o->p);
-			break;
-		case XG_OP_CANCEL:
-			xg_cancel(o->p, o->gen);
-			break;
-		case XG_OP_REPLY:
-			xg_reply(o->p);
-			break;
-		case XG_OP_RELEASE_MSG:
-			xg_release_msg(o->p);
-			break;
-		case XG_OP_CANCELED:
-			xg_canceled(o->p);
-			break;
-		}
-	}
-}
-
-struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops, int check)
-{
-	struct xg_turned t = { NULL, 0, 0 };
-	struct pollfd pf;
 	struct xg_tx *tx;
-	int pass;
 
 	xg_here = c;
 	if (c->taken) {
@@ -241,7 +249,13 @@ struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops, int check)
 		tx->next = NULL;
 		xg_release(tx);
 	}
-	run_ops(c, nops);
+	c->nops = nops;
+}
+
+static void passes(struct xg_ctx *c)
+{
+	int pass;
+
 	for (pass = 0; pass < PASSES && c->nev < EVENTS_SOFT; pass++) {
 		uint32_t before = c->nev;
 
@@ -249,16 +263,62 @@ struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops, int check)
 		if (c->nev == before)
 			break;
 	}
-	t.ev = c->ev;
-	t.events = c->taken = c->nev;
-	if (check && t.events == 0 && nops == 0) {
+}
+
+static struct xg_turned turned(struct xg_ctx *c)
+{
+	struct xg_turned t = { c->ev, c->nev, 1 };
+
+	c->taken = c->nev;
+	return t;
+}
+
+struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops)
+{
+	struct xg_turned t;
+
+	c->looking = 0;
+	begin(c, nops);
+	submit(c);
+	passes(c);
+	t = turned(c);
+	if (t.events == 0 && nops == 0) {
 		/* Anything left unread would give no new edge to whoever
 		 * waits for the poll descriptor, so say it. */
-		pf.fd = c->poll_fd;
-		pf.events = POLLIN;
+		struct pollfd pf = { c->poll_fd, POLLIN, 0 };
+
 		t.ready = poll(&pf, 1, 0) > 0;
-	} else {
-		t.ready = check;
 	}
 	return t;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+struct xg_turned xg_look(struct xg_ctx *c, uint32_t nops, const uint32_t *more)
+{
+	int64_t end;
+
+	begin(c, nops);
+	if (!xg_kin()) {
+		submit(c);
+	} else if (!c->looking) {
+		c->looking = 1;
+		xg_wake(c);
+	}
+	passes(c);
+	submit(c);
+	if (more && c->nev == 0) {
+		end = now_ns() + LOOK_NS;
+		do {
+			xio_context_poll_wait(c->xio, 0);
+		} while (c->nev == 0 && now_ns() < end &&
+			 !__atomic_load_n(more, __ATOMIC_ACQUIRE));
+	}
+	return turned(c);
 }

@@ -44,6 +44,8 @@ struct xg_ctx {
 	struct xg_limits	lim;
 
 	struct xg_op		*ops;
+	uint32_t		nops;		/* of them to be submitted yet */
+	int			looking;	/* in xg_look last; wake_fd is readable */
 	struct xg_event		*ev;
 	uint32_t		nev;		/* written */
 	uint32_t		taken;		/* handed to Go by the last turn */

@@ -151,7 +151,7 @@ struct xg_op {
 struct xg_turned {
 	struct xg_event	*ev;		/* the records; moves when objects are made */
 	uint32_t	events;		/* how many */
-	uint32_t	ready;		/* if asked: another turn is due */
+	uint32_t	ready;		/* another turn is due before waiting */
 };
 
 struct xg_options {
@@ -212,8 +212,10 @@ uint64_t xg_ctx_receive_bytes(struct xg_ctx *c);
 void xg_wake(struct xg_ctx *c);				/* any thread */
 struct xg_op *xg_ops(struct xg_ctx *c, uint32_t *cap);
 struct xg_event *xg_events(struct xg_ctx *c);
-/* check: fill ready. */
-struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops, int check);
+struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops);
+/* For a driver that does not wait. With more it looks for some microseconds until
+ * there are records, or *more is not 0, because there is more to submit. */
+struct xg_turned xg_look(struct xg_ctx *c, uint32_t nops, const uint32_t *more);
 
 /* ---- sessions (session.c) ---- */
 struct xg_session_args {
