@@ -80,7 +80,7 @@ func xioClient(o *options, m *meter) (err error) {
 // the library's memory as well.
 func xioSlots(m *meter, n int) (slots []xioSlot, free func(), err error) {
 	slots = make([]xioSlot, n)
-	large := m.size > xio.MaxInlineData
+	large := m.size >= 2048
 	var p *pool.Pool
 	if large {
 		// Sizes are rounded up to powers of two, hence the double limit.
