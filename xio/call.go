@@ -61,7 +61,7 @@ type call struct {
 //
 //	int xio_send_request(struct xio_connection *conn, struct xio_msg *req)
 func (c *Connection) Call(ctx context.Context, m *Message) (*Response, error) {
-	cl, err := c.prepare(ctx, "call", m, true)
+	cl, err := c.prepare(ctx, order{op: "call", m: m, wait: true})
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (c *Connection) await(ctx context.Context, cl *call) (*Response, error) {
 			c.cancel(cl, gen)
 			err := contextError(op, c.uri, ctx.Err())
 			if traced != nil {
-				traced(err)
+				c.endTrace(traced, err)
 			}
 			return nil, err
 		}
@@ -98,7 +98,7 @@ func (c *Connection) await(ctx context.Context, cl *call) (*Response, error) {
 		c.stats.failed.Add(1)
 	}
 	if traced != nil {
-		traced(err)
+		c.endTrace(traced, err)
 	}
 	return rsp, err
 }
@@ -124,7 +124,7 @@ func (c *Connection) send(ctx context.Context, m *Message, done func(*Response, 
 	if done == nil {
 		return &Error{Op: "send", URI: c.uri, Code: ErrMsgInvalid, Text: "no completion function"}
 	}
-	cl, err := c.prepare(ctx, "send", m, wait)
+	cl, err := c.prepare(ctx, order{op: "send", m: m, wait: wait})
 	if err != nil {
 		return err
 	}
@@ -134,9 +134,32 @@ func (c *Connection) send(ctx context.Context, m *Message, done func(*Response, 
 	return nil
 }
 
-// prepare takes a slot and fills it with m.
-func (c *Connection) prepare(ctx context.Context, op string, m *Message, wait bool) (*call, error) {
-	if code, why := m.check(); code != 0 {
+// order is a message to be sent, and how.
+type order struct {
+	op     string // what errors call it
+	m      *Message
+	oneWay bool
+	wait   bool // for room in the queue, and for memory
+}
+
+// prepare takes a slot and fills it with the message, under the eyes of Observer
+// and Tracer.
+func (c *Connection) prepare(ctx context.Context, o order) (cl *call, err error) {
+	if c.tracer == nil && c.observer == nil {
+		cl, err = c.fill(ctx, o, o.m.Header)
+	} else {
+		cl, err = c.fillWatched(ctx, o)
+	}
+	if err != nil {
+		c.stats.failed.Add(1)
+	}
+	return cl, err
+}
+
+// fill takes a slot and fills it with the message under this header.
+func (c *Connection) fill(ctx context.Context, o order, header []byte) (*call, error) {
+	op, m := o.op, o.m
+	if code, why := m.check(header); code != 0 {
 		return nil, &Error{Op: op, URI: c.uri, Code: code, Text: why}
 	}
 	if err := ctx.Err(); err != nil {
@@ -149,11 +172,11 @@ func (c *Connection) prepare(ctx context.Context, op string, m *Message, wait bo
 	var large *pool.Buffer
 	if len(m.Data) > MaxInlineData {
 		var err error
-		if large, err = copyToPool(ctx, m.Data, wait); err != nil {
+		if large, err = copyToPool(ctx, m.Data, o.wait); err != nil {
 			return nil, poolError(op, c.uri, err)
 		}
 	}
-	cl, err := c.slot(ctx, wait)
+	cl, err := c.slot(ctx, o.wait)
 	if cl == nil {
 		if large != nil {
 			large.Release()
@@ -173,17 +196,16 @@ func (c *Connection) prepare(ctx context.Context, op string, m *Message, wait bo
 	cl.delivered = m.OnDelivered
 	cl.tx.SetReceipt(m.OnDelivered != nil)
 	if large == nil {
-		cl.tx.Begin(m.Header, m.Data)
+		cl.tx.Begin(header, m.Data)
 	} else {
-		cl.tx.Begin(m.Header, nil)
+		cl.tx.Begin(header, nil)
 		cl.add(large)
 	}
 	for _, b := range m.Buffers {
 		b.Retain()
 		cl.add(b)
 	}
-	cl.size, cl.got = len(m.Header)+m.size(), 0
-	cl.trace(ctx, m)
+	cl.size, cl.got = len(header)+m.Len(), 0
 	return cl, nil
 }
 
@@ -195,7 +217,7 @@ func (c *Connection) room(m *Message) int {
 		n = c.maxResponse
 	}
 	if n == 0 {
-		n = max(defaultMaxResponse, m.size())
+		n = max(defaultMaxResponse, m.Len())
 	}
 	if n <= MaxInlineData {
 		return 0
@@ -289,14 +311,14 @@ func (cl *call) free() {
 // begin says whether the request is to be submitted; otherwise it has ended.
 // Driver only, like everything below.
 func (cl *call) begin() bool {
+	cl.at = cl.conn.ctx.now
 	switch {
 	case cl.conn.torn:
 		cl.end(nil, cl.conn.gone(cl.op()))
 	case cl.state.Load() == callAbandoned:
-		cl.end(nil, nil)
+		cl.end(nil, &Error{Op: cl.op(), URI: cl.conn.uri, Code: ErrMsgCanceled, Text: "given up before it was sent"})
 	default:
 		cl.inFlight = true
-		cl.at = cl.conn.ctx.now
 		cl.conn.stats.sent.Add(1)
 		cl.conn.stats.bytesOut.Add(uint64(cl.size))
 		return true
@@ -306,9 +328,7 @@ func (cl *call) begin() bool {
 
 // end finishes the call with a response or an error, exactly once.
 func (cl *call) end(rsp *Response, err error) {
-	if cl.inFlight {
-		cl.observe(err)
-	}
+	cl.observe(err)
 	cl.inFlight = false
 	for i, b := range cl.bufs[:cl.nbufs] {
 		b.Release()

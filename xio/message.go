@@ -34,8 +34,8 @@ type Message struct {
 	OnDelivered func()
 }
 
-// size is the length of all data.
-func (m *Message) size() int {
+// Len is the length of all data, in Data and Buffers, in bytes.
+func (m *Message) Len() int {
 	n := len(m.Data)
 	for _, b := range m.Buffers {
 		n += b.Len()
@@ -43,9 +43,9 @@ func (m *Message) size() int {
 	return n
 }
 
-// check says what makes m impossible to send, or 0.
-func (m *Message) check() (Code, string) {
-	if len(m.Header) > MaxHeader {
+// check says what makes m impossible to send under this header, or 0.
+func (m *Message) check(header []byte) (Code, string) {
+	if len(header) > MaxHeader {
 		return ErrMsgSize, "header above MaxHeader"
 	}
 	nseg := len(m.Buffers)
@@ -55,7 +55,7 @@ func (m *Message) check() (Code, string) {
 	if nseg > MaxSegments {
 		return ErrMsgInvalid, "more segments than MaxSegments"
 	}
-	if m.size()+len(m.Header) > MaxMessage {
+	if m.Len()+len(header) > MaxMessage {
 		return ErrMsgSize, "header and data above MaxMessage"
 	}
 	if m.MaxResponse < 0 || m.MaxResponse > MaxMessage {

@@ -36,6 +36,11 @@ func (m *OneWay) CopyData(dst []byte) int { return m.r().CopyData(dst) }
 // Conn is the connection the message came by.
 func (m *OneWay) Conn() *Connection { return m.conn }
 
+// Context ends when the message is of no use any more: when its connection is
+// lost or closed, and when it has been released. [context.Cause] tells which: it
+// is the connection's error, or context.Canceled. A Tracer's values are in it.
+func (m *OneWay) Context() context.Context { return m.r().Context() }
+
 // Detach keeps the message beyond the return of OnMsg; Release gives it back.
 func (m *OneWay) Detach() { m.r().Detach() }
 
@@ -55,6 +60,7 @@ func (r *Request) release() bool {
 	}
 	r.answered(0, nil)
 	r.in.clear()
+	r.life.end(nil)
 	r.conn.ctx.push(&r.sub, subReleaseMsg)
 	return true
 }
@@ -84,7 +90,7 @@ func (c *Connection) TrySendMsg(m *Message, done func(error)) error {
 }
 
 func (c *Connection) sendMsg(ctx context.Context, m *Message, done func(error), wait bool) error {
-	cl, err := c.prepare(ctx, "send", m, wait)
+	cl, err := c.prepare(ctx, order{op: "send", m: m, oneWay: true, wait: wait})
 	if err != nil {
 		return err
 	}
@@ -99,7 +105,7 @@ func (c *Connection) sendMsg(ctx context.Context, m *Message, done func(error), 
 // it to its application. When ctx ends first, Deliver returns at once; the
 // message may or may not arrive.
 func (c *Connection) Deliver(ctx context.Context, m *Message) error {
-	cl, err := c.prepare(ctx, "deliver", m, true)
+	cl, err := c.prepare(ctx, order{op: "deliver", m: m, oneWay: true, wait: true})
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package xio
 import (
 	"context"
 	"encoding/binary"
-	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
 	"unsafe"
@@ -119,13 +118,13 @@ func (r *Request) fits(header, data int) bool {
 //
 //	int xio_send_response(struct xio_msg *rsp)
 func (r *Request) Reply(m *Message) error {
-	code, why := m.check()
+	code, why := m.check(m.Header)
 	switch {
 	case r.state.Load() == reqAnswered:
 		return r.fail(ErrState, "answered before")
 	case code != 0:
 		return r.fail(code, why)
-	case !r.fits(len(m.Header), m.size()):
+	case !r.fits(len(m.Header), m.Len()):
 		return r.fail(ErrMsgSize, "the requester takes less")
 	}
 	switch {
@@ -148,7 +147,7 @@ func (r *Request) Reply(m *Message) error {
 		b.Retain()
 		r.add(b)
 	}
-	return r.submit(len(m.Header)+m.size(), nil)
+	return r.submit(len(m.Header)+m.Len(), nil)
 }
 
 // aliasMin is the length from which looking for an alias beats copying.
@@ -259,11 +258,7 @@ func (r *Request) served() {
 }
 
 func (r *Request) panicked(p any, stack []byte) {
-	l := r.conn.ctx.log(r.conn.logger)
-	if l == discard {
-		l = slog.Default()
-	}
-	l.Error("xio: panic in a handler", "panic", p, "uri", r.conn.uri, "stack", string(stack))
+	r.conn.logPanic("a handler", p, stack)
 	if r.state.Load() != reqAnswered && !r.oneWay {
 		r.ReplyError(ErrUnsuccessful, "the handler panicked")
 	}

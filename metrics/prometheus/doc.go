@@ -64,8 +64,8 @@
 //
 // # Caveats
 //
-// What fails before it reaches the library, for example in a full queue, and a
-// call abandoned before that, is not a message to an Observer. A call that its
-// context ended later counts as what becomes of it in the end; see
-// xio_connection_abandoned_total.
+// A call that its context ended counts as what becomes of it in the end, which
+// may be a late answer; see xio_connection_abandoned_total. What fails before it
+// reaches the library, for example in a full queue, counts as a message that took
+// as long as that took, and has no size.
 package xioprometheus
