@@ -9,6 +9,7 @@ import (
 type counters struct {
 	sent, failed, abandoned, received, oneWays, dropped atomic.Uint64
 	bytesOut, bytesIn                                   atomic.Uint64
+	done                                                atomic.Uint64 // messages of the peer answered or released
 
 	answered, latencySum, latencyMax atomic.Int64 // written by the driver
 }
@@ -22,7 +23,8 @@ func (s *counters) answer(d time.Duration) {
 	}
 }
 
-// ConnectionStats counts what a connection did.
+// ConnectionStats counts what a connection did. Counters begin with the
+// connection and never go down.
 type ConnectionStats struct {
 	Sent      uint64 // requests and one-way messages handed to the library
 	Failed    uint64 // calls and sends that ended with an error
@@ -32,9 +34,10 @@ type ConnectionStats struct {
 	Dropped   uint64 // of these, those that nobody was there to get
 	BytesOut  uint64 // headers and data sent, in requests, replies and one-ways
 	BytesIn   uint64 // headers and data received
-	InFlight  int    // slots of the queue in use
-	Waiting   int    // goroutines that wait for one
-	Depth     int    // slots of the queue
+	Pending   int    // messages of the peer not yet answered or released, at present
+	InFlight  int    // slots of the queue in use, at present
+	Waiting   int    // goroutines that wait for one, at present
+	Depth     int    // slots of the queue: QueueDepth
 	Latency   Latency
 }
 
@@ -53,10 +56,13 @@ func (l Latency) Mean() time.Duration {
 	return l.Sum / time.Duration(l.Count)
 }
 
-// Stats returns a snapshot.
+// Stats returns a snapshot. It never waits: it may be called from any goroutine
+// at any time, after Close as well.
 func (c *Connection) Stats() ConnectionStats {
 	s := &c.stats
+	done := s.done.Load() // first: what is done has arrived
 	return ConnectionStats{
+		Pending:   int(s.received.Load() + s.oneWays.Load() - done),
 		Sent:      s.sent.Load(),
 		Failed:    s.failed.Load(),
 		Abandoned: s.abandoned.Load(),

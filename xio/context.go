@@ -12,9 +12,9 @@ import (
 
 // ContextOptions tune a Context. The zero value is ready to use.
 type ContextOptions struct {
-	// MaxReceive bounds the memory, in bytes, of the large messages (data
-	// above MaxInlineData) that are held at a time. A peer that sends more
-	// loses its connection. Zero means 1 GiB.
+	// MaxReceive bounds the memory, in bytes, of the large requests and one-way
+	// messages (data above MaxInlineData) that are held at a time. A peer that
+	// sends more loses its connection. Zero and less mean 1 GiB.
 	MaxReceive int64
 	// Drive says who turns the Context, and how it waits. Zero is DriveAuto.
 	Drive Drive
@@ -57,7 +57,6 @@ type Context struct {
 	canceled []*Connection
 	replied  []*Request
 	conns    []*Connection // by index, nil where free
-	nconns   int
 	sessions map[uint32]*Session // whose last event is to come here, by number
 	waiting  map[uint32]*pending // sessions that await a decision, by number
 	servers  map[*listener]struct{}
@@ -118,6 +117,7 @@ func NewContext(o ContextOptions) (*Context, error) {
 		quiet:    make(chan struct{}),
 		done:     make(chan struct{}),
 	}
+	c.counts.cg = cg
 	if err := c.start(); err != nil {
 		cg.Free()
 		return nil, err
@@ -258,12 +258,12 @@ func (c *Context) add(conn *Connection) {
 		c.conns = append(c.conns, nil)
 	}
 	c.conns[i] = conn
-	c.nconns++
+	c.counts.conns.Add(1)
 }
 
 func (c *Context) remove(conn *Connection) {
 	c.conns[conn.cg.Index()] = nil
-	c.nconns--
+	c.counts.conns.Add(-1)
 }
 
 // Close closes the Context's servers and connections, waits for the library to
@@ -299,7 +299,7 @@ func (c *Context) beginClose() {
 // finish says whether everything is gone after Close began. A context whose
 // library half is past saving does not wait for what will never come.
 func (c *Context) finish() bool {
-	gone := c.nconns == 0 && (len(c.sessions) == 0 && len(c.servers) == 0 || c.cg.Poisoned())
+	gone := c.counts.conns.Load() == 0 && (len(c.sessions) == 0 && len(c.servers) == 0 || c.cg.Poisoned())
 	if gone {
 		c.finished = true
 	}
@@ -312,7 +312,7 @@ func (c *Context) finish() bool {
 
 // lingering says that only messages held by the application keep things alive.
 func (c *Context) lingering() bool {
-	if c.nconns == 0 {
+	if c.counts.conns.Load() == 0 {
 		return false
 	}
 	for _, conn := range c.conns {

@@ -67,6 +67,7 @@ func (c *Connection) observeServed(i MessageInfo) {
 func (r *Request) answered(size int, err error) {
 	c := r.conn
 	c.stats.bytesOut.Add(uint64(size))
+	c.stats.done.Add(1)
 	if c.observer != nil {
 		c.observeServed(MessageInfo{
 			Conn: c, OneWay: r.oneWay, BytesOut: size, BytesIn: r.size,

@@ -338,6 +338,7 @@ func (c *Connection) newRequest(e *cgo.Event) *Request {
 	r.in.fromView(r.rx.View())
 	r.size, r.at, r.traced = len(r.in.header)+r.in.n, c.ctx.now, nil
 	c.stats.bytesIn.Add(uint64(r.size))
+	c.ctx.counts.arrived(r.in.n)
 	return r
 }
 

@@ -179,7 +179,9 @@ func (s *Server) URI() string { return s.uri }
 // Addr is the address the server listens at.
 func (s *Server) Addr() net.Addr { return net.TCPAddrFromAddrPort(s.addr) }
 
-// Connections are the present connections, in no order.
+// Connections are the present connections, in no order. One that is lost or
+// closed is among them until the last of its requests is answered and the last
+// of its Responses released; [Connection.Done] tells.
 func (s *Server) Connections() []*Connection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,19 +192,29 @@ func (s *Server) Connections() []*Connection {
 	return list
 }
 
-// ServerStats counts what a server did.
+// ServerStats counts what a server did. Counters begin with the server and never
+// go down.
 type ServerStats struct {
 	Accepted    uint64 // sessions let in
 	Rejected    uint64 // sessions turned away
-	Connections int    // at present
+	Connections int    // as many as Server.Connections lists
+	Pending     int    // messages not yet answered or released, of all connections
+	Serving     int    // of these, those that a handler works on; 0 with Inline
+	Queued      int    // of these, those that wait because all Workers are busy; 0 with Inline
 }
 
-// Stats returns a snapshot.
+// Stats returns a snapshot. It never waits for handlers or drivers: it may be
+// called from any goroutine at any time, after Close as well.
 func (s *Server) Stats() ServerStats {
+	st := ServerStats{Accepted: s.accepted.Load(), Rejected: s.rejected.Load()}
+	st.Serving, st.Queued = s.disp.load()
 	s.mu.Lock()
-	n := len(s.conns)
-	s.mu.Unlock()
-	return ServerStats{Accepted: s.accepted.Load(), Rejected: s.rejected.Load(), Connections: n}
+	defer s.mu.Unlock()
+	st.Connections = len(s.conns)
+	for c := range s.conns {
+		st.Pending += c.Stats().Pending
+	}
+	return st
 }
 
 // Close stops listening, closes all connections as [Connection.Close] does, and

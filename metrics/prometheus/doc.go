@@ -46,10 +46,9 @@
 // goes away, or comes again under the name, is set again; what a name stands for
 // is kept in memory until then.
 //
-// A Context's Stats wait for its driver. A scrape waits for that no longer than
-// Collector.Wait; a Context that does not answer in time is reported by
-// xio_context_unresponsive, and a goroutine waits on for it, one at most for each
-// Context.
+// A scrape waits for no driver and no handler, and wakes none. A driver that a
+// handler or completion keeps shows by xio_context_parked 0 while
+// xio_context_turns_total stays where it is.
 //
 // # Dashboard
 //
