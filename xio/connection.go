@@ -275,7 +275,7 @@ func (c *Connection) stop() {
 		return
 	}
 	if c.State() == StateConnecting {
-		c.setDown(&Error{Op: "connect", URI: c.uri, Code: ErrClosed})
+		c.setDown(&Error{Op: "dial", URI: c.uri, Code: ErrClosed})
 		switch {
 		case c.server == nil:
 			c.cg.Abort()

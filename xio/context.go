@@ -56,7 +56,7 @@ type Context struct {
 	released []*call
 	canceled []*Connection
 	replied  []*Request
-	conns    []*Connection // by index, nil where free
+	conns    []*Connection       // by index, nil where free
 	sessions map[uint32]*Session // whose last event is to come here, by number
 	waiting  map[uint32]*pending // sessions that await a decision, by number
 	servers  map[*listener]struct{}

@@ -22,7 +22,11 @@ type Error struct {
 	PeerData []byte
 }
 
-// Error implements error.
+// Error implements error. The text says what was attempted, with whom, why, by
+// the words and the C name of Code, and whatever more is known:
+//
+//	xio: dial tcp://server:2061: connect error (XIO_E_CONNECT_ERROR): connection refused (ECONNREFUSED)
+//	xio: call tcp://server:2061: peer: operation unsuccessful (XIO_E_UNSUCCESSFUL): the handler panicked
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("xio: ")
@@ -35,10 +39,10 @@ func (e *Error) Error() string {
 	if e.Remote {
 		b.WriteString("peer: ")
 	}
-	b.WriteString(e.Code.String())
+	b.WriteString(e.Code.Error())
 	if e.Errno != 0 && e.Code.Errno() == 0 {
 		b.WriteString(": ")
-		b.WriteString(e.Errno.Error())
+		b.WriteString(Code(e.Errno).Error())
 	}
 	if e.Text != "" {
 		b.WriteString(": ")

@@ -88,7 +88,7 @@ func (s *Session) Connect(ctx context.Context, d *Dialer) (*Connection, error) {
 		d = new(Dialer)
 	}
 	fail := func(code Code, why string) error {
-		return &Error{Op: "connect", URI: s.uri, Code: code, Text: why}
+		return &Error{Op: "dial", URI: s.uri, Code: code, Text: why}
 	}
 	switch {
 	case s.target == "":
