@@ -49,17 +49,23 @@ type call struct {
 // When ctx ends first, Call returns at once with an error that matches ctx's,
 // and the request is abandoned: it may or may not reach the peer, and a late
 // response is thrown away. If both sides run on the embedded engine the peer is
-// told, and the Context of its Request ends. Buffers of m stay referenced until
-// the library is done with them.
+// told, and the Context of its Request ends.
 //
-// Errors: ErrMsgSize and ErrMsgInvalid for an m that cannot be sent; ErrClosed
+// m may be reused when Call returns, and so may the bytes of its Buffers, unless
+// ctx ended the call: then the library may still read them. The Response belongs
+// to the caller until its Release.
+//
+// Errors: ErrMsgSize and ErrMsgInvalid for an m that cannot be sent; ErrNoBufs
+// without memory for it; ErrTimeout and ErrMsgCanceled when ctx ended; ErrClosed
 // after Close; the code of the loss when the connection is gone; ErrMsgFlushed
-// when it went while the request was in flight (the peer may have seen it); an
-// [Error] with Remote set when the peer's handler failed.
+// when it went while the request was in flight (the peer may have seen it);
+// ErrMsgSize for a response above m.MaxResponse; an [Error] with Remote set when
+// the peer's handler failed.
 //
 // Implements:
 //
 //	int xio_send_request(struct xio_connection *conn, struct xio_msg *req)
+//	int xio_cancel_request(struct xio_connection *conn, struct xio_msg *req)
 func (c *Connection) Call(ctx context.Context, m *Message) (*Response, error) {
 	cl, err := c.prepare(ctx, order{op: "call", m: m, wait: true})
 	if err != nil {
@@ -108,14 +114,27 @@ func (c *Connection) await(ctx context.Context, cl *call) (*Response, error) {
 // QueueDepth requests are in flight Send waits for room; ctx governs that wait
 // and nothing else. When Send returns an error, done is not called.
 //
-// done runs on the connection's driver: it must not block, and must not use
-// Call or Send; TrySend is fine. The response is done's to release.
+// m may be reused when Send returns; the bytes of its Buffers must not be written
+// to before done runs. done runs on the connection's driver: it must not block,
+// and must not use Call or Send; TrySend is fine. The Response belongs to done
+// until its Release.
+//
+// Errors: those of Call, and ErrMsgInvalid if done is nil.
+//
+// Implements:
+//
+//	int xio_send_request(struct xio_connection *conn, struct xio_msg *req)
 func (c *Connection) Send(ctx context.Context, m *Message, done func(*Response, error)) error {
 	return c.send(ctx, m, done, true)
 }
 
 // TrySend is Send that never waits: while QueueDepth requests are in flight it
-// fails with ErrTxQueueOverflow.
+// fails with ErrTxQueueOverflow, and where there is no memory at once with
+// ErrNoBufs. For m, done and the Response see [Connection.Send].
+//
+// Implements:
+//
+//	int xio_send_request(struct xio_connection *conn, struct xio_msg *req)
 func (c *Connection) TrySend(m *Message, done func(*Response, error)) error {
 	return c.send(context.Background(), m, done, false)
 }

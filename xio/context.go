@@ -21,7 +21,7 @@ type ContextOptions struct {
 	// CPUs are the processors that the driver runs on, by number. It then has
 	// a thread of its own, which makes handing over to other goroutines slow:
 	// use it with handlers and completions that run on the driver. Nil lets
-	// the driver run anywhere; not with DriveManual.
+	// the driver run anywhere; not with DriveManual. The slice is copied.
 	CPUs []int
 	// KeepReceive bounds the idle receive memory that is kept for the next
 	// large message, in bytes. Zero means 16 MiB, negative keeps nothing.
@@ -37,10 +37,6 @@ type ContextOptions struct {
 // parallel Contexts of their own, as [Dial] and [Listen] do.
 //
 // A Context is safe for concurrent use.
-//
-// Implements:
-//
-//	struct xio_context *xio_context_create(struct xio_context_params *, int, int)
 type Context struct {
 	cg     *cgo.Context
 	logger *slog.Logger
@@ -81,6 +77,14 @@ type generation struct{ last atomic.Uint32 }
 func (g *generation) next() uint32 { return g.last.Add(1) }
 
 // NewContext makes a Context. It lives until Close.
+//
+// Errors: ErrMsgInvalid for a Drive that there is not, or CPUs without a driver of
+// its own; an errno value for CPUs that the process may not use; otherwise what the
+// library or the system says, for example without descriptors.
+//
+// Implements:
+//
+//	struct xio_context *xio_context_create(struct xio_context_params *, int, int)
 func NewContext(o ContextOptions) (*Context, error) {
 	if rc := cgo.Started(); rc != 0 {
 		return nil, &Error{Op: "init", Code: Code(rc)}
@@ -268,9 +272,9 @@ func (c *Context) remove(conn *Connection) {
 
 // Close closes the Context's servers and connections, waits for the library to
 // be done with them, and destroys the Context. It may be called any number of
-// times, from any goroutine; every call waits. Memory under requests that
-// handlers still hold and under responses not yet released stays valid; the
-// last of them lets the rest go.
+// times, from any goroutine but the driver; every call waits, and returns nil.
+// Memory under requests that handlers still hold and under responses not yet
+// released stays valid; the last of them lets the rest go.
 //
 // Implements:
 //

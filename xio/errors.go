@@ -9,16 +9,22 @@ import (
 )
 
 // Error reports a failed operation. It matches, by [errors.Is], its Code, its
-// Errno, and whatever Err is or wraps.
+// Errno, and whatever Err is or wraps. Nobody changes it once it is returned, so
+// any goroutine may read it.
+//
+// Implements:
+//
+//	int xio_errno(void)
 type Error struct {
-	Op     string        // what was attempted: "dial", "listen", "call", "send", "reply", …
+	Op     string        // what was attempted: "dial", "listen", "call", "send", "deliver", "reply", …; "connection" for the loss of one
 	URI    string        // of the peer or the listener, empty if there is none
 	Code   Code          // why, in libxio's terms
 	Errno  syscall.Errno // the system's reason, 0 if there is none
 	Remote bool          // the peer's application ended the request with this error
 	Text   string        // detail, may be empty
 	Err    error         // cause, may be nil: a context's error, a resolver's error
-	// PeerData is what a server that rejected the session sent with it.
+	// PeerData is what a server that rejected the session sent with it, nil
+	// otherwise.
 	PeerData []byte
 }
 
@@ -55,7 +61,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns what the error matches beside itself.
+// Unwrap returns the errors that [errors.Is] and [errors.As] find in it.
 func (e *Error) Unwrap() []error {
 	errs := []error{e.Code}
 	if no := e.Code.Errno(); no != 0 {

@@ -5,10 +5,11 @@ import (
 	"github.com/accelio/accelio-go/xio/cgo"
 )
 
-// Message is what an application sends: a request, the reply to one, or a one-way. It is
-// plain memory of the application. Header and Data are copied while Call, Send
-// or Reply runs, so they, and the Message, may be reused when it returns, and a
-// Message that nobody changes may be sent by several goroutines at once.
+// Message is what an application sends: a request, the reply to one, or a
+// one-way. It is plain memory of the application. Header and Data are copied while
+// Call, Send or Reply runs, so they, and the Message, may be reused when it
+// returns, and a Message that nobody changes may be sent by several goroutines at
+// once.
 type Message struct {
 	// Header is a small application header, at most MaxHeader bytes, that
 	// travels beside the data.
@@ -18,7 +19,8 @@ type Message struct {
 	Data []byte
 	// Buffers follow Data and are sent from where they are. The library holds
 	// a reference of its own until it is done with them: they may be released
-	// at once, and must not be written to before the call has ended.
+	// at once. When their bytes may be written to again is said by the method
+	// that sends them.
 	Buffers []*pool.Buffer
 	// MaxResponse is, on a request, the largest response data to accept, in
 	// bytes, up to MaxMessage. Zero means the Dialer's MaxResponse. A response

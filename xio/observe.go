@@ -23,7 +23,7 @@ type Observer interface {
 
 // MessageInfo describes a message that has ended.
 type MessageInfo struct {
-	Conn     *Connection
+	Conn     *Connection   // that it went by
 	OneWay   bool          // a one-way message, not a request
 	Unsent   bool          // it failed before the library had it: nothing went out
 	BytesOut int           // header and data that went out

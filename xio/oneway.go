@@ -7,8 +7,8 @@ import (
 )
 
 // OneWay is a one-way message that arrived. What its methods return is memory of
-// the library, valid until OnMsg returns, or until Release if Detach was called.
-// One goroutine at a time.
+// the library, valid until OnMsg returns, or until Release if Detach was called;
+// use of the OneWay after that is a bug. One goroutine at a time.
 //
 // Implements:
 //
@@ -73,8 +73,12 @@ func (r *Request) release() bool {
 // nothing else. When SendMsg returns an error, done is not called.
 //
 // A one-way is gone when it has been sent: without a receipt nobody knows
-// whether it arrived. done runs on the connection's driver: it must not block,
-// and must not use Call, Send or SendMsg; TrySend and TrySendMsg are fine.
+// whether it arrived. m may be reused when SendMsg returns; the bytes of its
+// Buffers must not be written to before done runs, and without done not at all.
+// done runs on the connection's driver: it must not block, and must not use Call,
+// Send or SendMsg; TrySend and TrySendMsg are fine.
+//
+// Errors: those of [Connection.Call], as far as there is no response.
 //
 // Implements:
 //
@@ -84,7 +88,12 @@ func (c *Connection) SendMsg(ctx context.Context, m *Message, done func(error)) 
 }
 
 // TrySendMsg is SendMsg that never waits: while QueueDepth messages are in
-// flight it fails with ErrTxQueueOverflow.
+// flight it fails with ErrTxQueueOverflow, and where there is no memory at once
+// with ErrNoBufs. For m and done see [Connection.SendMsg].
+//
+// Implements:
+//
+//	int xio_send_msg(struct xio_connection *conn, struct xio_msg *msg)
 func (c *Connection) TrySendMsg(m *Message, done func(error)) error {
 	return c.sendMsg(context.Background(), m, done, false)
 }
@@ -103,7 +112,14 @@ func (c *Connection) sendMsg(ctx context.Context, m *Message, done func(error), 
 
 // Deliver sends a one-way message and waits until the peer's library has handed
 // it to its application. When ctx ends first, Deliver returns at once; the
-// message may or may not arrive.
+// message may or may not arrive. m may be reused when Deliver returns, and so may
+// the bytes of its Buffers, unless ctx ended the wait.
+//
+// Errors: those of [Connection.Call], as far as there is no response.
+//
+// Implements:
+//
+//	int xio_send_msg(struct xio_connection *conn, struct xio_msg *msg)
 func (c *Connection) Deliver(ctx context.Context, m *Message) error {
 	cl, err := c.prepare(ctx, order{op: "deliver", m: m, oneWay: true, wait: true})
 	if err != nil {

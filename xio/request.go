@@ -19,13 +19,15 @@ import (
 // somebody else will. A handler that returns without any of these, or panics,
 // ends its request with an error at the requester, and nothing else.
 type Handler interface {
+	// ServeXIO answers req, which belongs to it until it returns, or, after
+	// Detach, until the answer. It is called by several goroutines at once.
 	ServeXIO(req *Request)
 }
 
 // HandlerFunc is a function that is a Handler.
 type HandlerFunc func(req *Request)
 
-// ServeXIO calls f.
+// ServeXIO calls f; see [Handler].
 func (f HandlerFunc) ServeXIO(req *Request) { f(req) }
 
 // Request states.
@@ -84,7 +86,12 @@ func (r *Request) Conn() *Connection { return r.conn }
 // given the request up (see [Connection.Call]), when its connection is lost or
 // closed, and when the request has been answered. [context.Cause] tells which:
 // it is an [Error] with ErrMsgCanceled, the connection's error, or
-// context.Canceled.
+// context.Canceled. A Tracer's values are in it. A handler that returns without
+// an answer after the requester gave up has canceled the request.
+//
+// Implements:
+//
+//	int xio_cancel(struct xio_msg *req, enum xio_status result)
 func (r *Request) Context() context.Context { return r.life.context(r.conn) }
 
 // MaxResponse is the largest response data in bytes that the requester takes,
@@ -107,7 +114,9 @@ func (r *Request) fits(header, data int) bool {
 }
 
 // Reply answers the request. It returns at once; what the request's methods
-// returned must not be used afterwards.
+// returned must not be used afterwards, unless Reply failed and left the request
+// open. m may be reused when Reply returns; the bytes of its Buffers belong to the
+// library until their last reference is gone, so release them and get others.
 //
 // Errors: ErrMsgSize if the response is above what the requester takes, and
 // ErrMsgSize, ErrMsgInvalid or ErrNoBufs if m cannot be sent: the request is
@@ -174,7 +183,15 @@ func (r *Request) add(b *pool.Buffer) {
 // ReplyError answers the request with an error: the requester's Call returns an
 // [Error] with Remote set, this code, and this text (cut to what a header
 // holds). A requester that is not written in Go sees a response without data,
-// whose header is the error in this package's form.
+// whose header is the error in this package's form. For code 0 the requester gets
+// ErrUnsuccessful.
+//
+// Errors: ErrMsgDiscarded if the requester is gone, ErrState if the request was
+// answered before.
+//
+// Implements:
+//
+//	int xio_send_response(struct xio_msg *rsp)
 func (r *Request) ReplyError(code Code, text string) error {
 	if r.state.Load() == reqAnswered {
 		return r.fail(ErrState, "answered before")

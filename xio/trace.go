@@ -36,13 +36,13 @@ type Tracer interface {
 
 // Sending is what a Tracer sees of a message that is to be sent.
 type Sending struct {
-	Conn    *Connection
-	Message *Message // of the application, only to be read, and only until StartSend returns
-	OneWay  bool     // a one-way message, not a request
+	Conn    *Connection // that it is to go by
+	Message *Message    // of the application, only to be read, and only until StartSend returns
+	OneWay  bool        // a one-way message, not a request
 }
 
 // Served is what a Tracer sees of a message that is served: a *[Request] or a
-// *[OneWay].
+// *[OneWay]. It is for the goroutine that StartServe runs on, until that returns.
 type Served interface {
 	// Conn is the connection the message came by.
 	Conn() *Connection
