@@ -13,42 +13,42 @@ import (
 // Implements:
 //
 //	int xio_release_msg(struct xio_msg *msg)
-type OneWay Request
-
-func (m *OneWay) r() *Request { return (*Request)(m) }
+type OneWay struct {
+	r *Request // that it is part of, and that has everything
+}
 
 // Header is the application header of the message.
-func (m *OneWay) Header() []byte { return m.r().Header() }
+func (m *OneWay) Header() []byte { return m.r.Header() }
 
 // Data is the message's data as one slice.
-func (m *OneWay) Data() []byte { return m.r().Data() }
+func (m *OneWay) Data() []byte { return m.r.Data() }
 
 // Segments is the data as it lies in memory. Data within MaxInlineData always
 // arrives as one segment.
-func (m *OneWay) Segments() [][]byte { return m.r().Segments() }
+func (m *OneWay) Segments() [][]byte { return m.r.Segments() }
 
 // Len is the length of the data in bytes.
-func (m *OneWay) Len() int { return m.r().Len() }
+func (m *OneWay) Len() int { return m.r.Len() }
 
 // CopyData copies the data into dst and returns how many bytes fitted.
-func (m *OneWay) CopyData(dst []byte) int { return m.r().CopyData(dst) }
+func (m *OneWay) CopyData(dst []byte) int { return m.r.CopyData(dst) }
 
 // Conn is the connection the message came by.
-func (m *OneWay) Conn() *Connection { return m.conn }
+func (m *OneWay) Conn() *Connection { return m.r.conn }
 
 // Context ends when the message is of no use any more: when its connection is
 // lost or closed, and when it has been released. [context.Cause] tells which: it
 // is the connection's error, or context.Canceled. A Tracer's values are in it.
-func (m *OneWay) Context() context.Context { return m.r().Context() }
+func (m *OneWay) Context() context.Context { return m.r.Context() }
 
 // Detach keeps the message beyond the return of OnMsg; Release gives it back.
-func (m *OneWay) Detach() { m.r().Detach() }
+func (m *OneWay) Detach() { m.r.Detach() }
 
 // Release gives the message back; OnMsg's return does so for one that was not
 // detached. A second Release fails with ErrState.
 func (m *OneWay) Release() error {
-	if !m.r().release() {
-		return &Error{Op: "release", URI: m.conn.uri, Code: ErrState, Text: "released before"}
+	if !m.r.release() {
+		return &Error{Op: "release", URI: m.r.conn.uri, Code: ErrState, Text: "released before"}
 	}
 	return nil
 }

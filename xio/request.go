@@ -44,7 +44,8 @@ type Request struct {
 	conn   *Connection
 	rx     *cgo.Rx
 	gen    uint32
-	oneWay bool // a OneWay in truth
+	oneWay bool // msg in truth
+	msg    OneWay
 	sub    submission
 	next   *Request // in the dispatcher's queue
 	state  atomic.Uint32
@@ -251,7 +252,7 @@ func (r *Request) serve(d *dispatcher) {
 	}()
 	r.startTrace()
 	if r.oneWay {
-		d.onMsg((*OneWay)(r))
+		d.onMsg(&r.msg)
 	} else {
 		d.handler.ServeXIO(r)
 	}
@@ -343,7 +344,7 @@ func (c *Connection) newRequest(e *cgo.Event) *Request {
 	r := c.reqs[i]
 	if r == nil || debugBuild || !r.idle.Load() {
 		r = &Request{conn: c}
-		r.sub.req = r
+		r.msg.r, r.sub.req = r, r
 		c.reqs[i] = r
 	}
 	r.rx = e.Rx()

@@ -126,7 +126,8 @@ func Serve(ctx context.Context, uri string, h Handler) error {
 //
 // h may be nil if OnMsg is set: requests are then answered with ErrNotSupported.
 //
-// Errors: ErrAddr for a URI that cannot be used, or whose host does not resolve;
+// Errors: ErrAddr for a URI that cannot be used, or whose host does not resolve,
+// and ErrTimeout if that takes more than 10 s;
 // ErrMsgInvalid and ErrMsgSize for options out of range, and without any handler;
 // ErrClosed if the Context is closed; syscall.EADDRINUSE, syscall.EADDRNOTAVAIL
 // and their like from the system.

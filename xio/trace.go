@@ -103,7 +103,7 @@ func (r *Request) startTrace() {
 	defer r.conn.guard("a Tracer")
 	var in Served = r
 	if r.oneWay {
-		in = (*OneWay)(r)
+		in = &r.msg
 	}
 	r.life.base, r.traced = r.conn.tracer.StartServe(context.Background(), in)
 }
