@@ -22,11 +22,16 @@ func TestContextStatsDoNotWait(t *testing.T) {
 		echo(r)
 	}))
 	c := dial(t, Dialer{}, s)
-	eventually(t, "the driver waits", func() bool { return home.Stats().Parked })
-	before := home.Stats()
-	for range 1000 {
-		require.Equal(t, before, home.Stats())
-	}
+	var before ContextStats
+	eventually(t, "a driver that goes on waiting", func() bool {
+		before = home.Stats()
+		for range 1000 {
+			if home.Stats() != before {
+				return false
+			}
+		}
+		return before.Parked
+	})
 
 	answered := make(chan error, 1)
 	require.NoError(t, c.Send(testContext(t), &Message{Data: []byte("x")}, func(r *Response, err error) { r.Release(); answered <- err }))
