@@ -229,8 +229,9 @@ func TestDocErrors(t *testing.T) {
 	}
 }
 
-// Options say what their zero value means.
+// Options say what their zero value means, and amounts of memory their unit.
 func TestDocOptions(t *testing.T) {
+	amount, unit := regexp.MustCompile(`(Size|Bytes|Receive|Response|Limit|Keep|Buffer|SizeBuckets)$`), regexp.MustCompile(`\bbytes\b|\b[KMG]iB\b|\bin Dialer\b`)
 	rule := regexp.MustCompile(`(?i)\bzero\b|\bnil\b|\bempty\b|\bnone\b|\bas in\b|\bin (Dialer|ListenConfig)\b`)
 	optionTypes := map[string][]string{
 		".":                     {"ContextOptions", "Dialer", "ListenConfig", "LibraryOptions", "Keepalive"},
@@ -244,6 +245,9 @@ func TestDocOptions(t *testing.T) {
 			for name, d := range all {
 				if d.typ != all[typ] || d.spec == nil {
 					continue
+				}
+				if amount.MatchString(name) {
+					assert.Regexp(t, unit, d.doc, "%s: %s: of what?", dir, name)
 				}
 				if id, ok := d.spec.(*ast.Ident); ok && id.Name == "bool" || name == "Class.Size" {
 					continue

@@ -69,8 +69,8 @@ type LibraryOptions struct {
 	// and to receive, with FlowControl; up to 65535. A Dialer's QueueDepth
 	// above it gets errors with ErrTxQueueOverflow. Zero means 1024.
 	QueueMessages int
-	// QueueBytes is the same for data, and without FlowControl the size of the
-	// largest message. Zero means 64 MiB.
+	// QueueBytes is the same for the messages' data, in bytes, and without
+	// FlowControl the size of the largest message. Zero means 64 MiB.
 	QueueBytes uint64
 	// SocketBuffer is the size of the sockets' buffers in bytes, as far as the
 	// system lets it be. Zero means 4 MiB.
