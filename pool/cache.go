@@ -37,6 +37,8 @@ type cacheClass struct {
 
 // NewCache makes a cache that keeps up to limit bytes of free blocks for its
 // next Get. Zero means 1 MiB; a larger block than limit is never kept.
+//
+// Errors: ErrSize for a negative limit, ErrClosed if the pool is.
 func (p *Pool) NewCache(limit int64) (*Cache, error) {
 	if limit < 0 {
 		return nil, ErrSize
@@ -165,7 +167,7 @@ func (c *Cache) giveAll() bool {
 
 // Close gives back what the cache keeps and refuses further Gets. Buffers that
 // are still in use go to the pool when they are released. It may be called any
-// number of times, from any goroutine.
+// number of times, from any goroutine, and returns nil.
 func (c *Cache) Close() error {
 	p := c.pool
 	p.mu.Lock()

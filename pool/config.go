@@ -35,11 +35,11 @@ const (
 
 // Errors of a pool, to be compared with [errors.Is].
 var (
-	ErrClosed    = errors.New("pool: closed")
-	ErrSize      = errors.New("pool: size out of range")
-	ErrExhausted = errors.New("pool: limit reached")
-	ErrNoMemory  = errors.New("pool: out of memory")
-	ErrNode      = errors.New("pool: no such NUMA node")
+	ErrClosed    = errors.New("pool: closed")            // Close was called
+	ErrSize      = errors.New("pool: size out of range") // below 1, or larger than any block may be
+	ErrExhausted = errors.New("pool: limit reached")     // there is room again when others release
+	ErrNoMemory  = errors.New("pool: out of memory")     // the system has none, whatever the limit
+	ErrNode      = errors.New("pool: no such NUMA node") // the machine has others
 )
 
 // errClassFull is ErrExhausted because of Class.Max alone.
@@ -49,15 +49,17 @@ var errClassFull = fmt.Errorf("%w: the size class is at its maximum", ErrExhaust
 // or ErrNode.
 type ConfigError struct {
 	Field  string // "Limit", "Classes[3].Max"
-	Value  int64
-	Reason string
-	Err    error
+	Value  int64  // what it was set to
+	Reason string // what is wrong with that
+	Err    error  // ErrSize or ErrNode
 }
 
+// Error implements error.
 func (e *ConfigError) Error() string {
 	return fmt.Sprintf("%v: Config.%s is %d: %s", e.Err, e.Field, e.Value, e.Reason)
 }
 
+// Unwrap returns Err, which [errors.Is] finds so.
 func (e *ConfigError) Unwrap() error { return e.Err }
 
 // Config tunes a Pool. The zero value is ready to use.
@@ -99,7 +101,7 @@ type Class struct {
 	// multiple of Align. No two classes may have the same.
 	Size int
 	// Prealloc is how many blocks New makes at once; they stay until Close.
-	// All of them must fit in Config.Limit.
+	// All of them must fit in Config.Limit. Zero makes none.
 	Prealloc int
 	// Max is the most blocks there may ever be. At Max, Get waits and TryGet
 	// fails with ErrExhausted, as at the limit, but only this class is held

@@ -16,7 +16,8 @@ type List []*Buffer
 // belongs to the caller until its Release.
 //
 // The buffers are got one after the other: callers that together want more than
-// the pool's limit may each hold a part and wait for the rest, until ctx ends.
+// the pool's limit may each hold a part and wait for the rest, until ctx ends. The
+// errors are those of [Pool.Get].
 func GetList(ctx context.Context, src Source, sizes ...int) (List, error) {
 	l := make(List, 0, len(sizes))
 	for _, n := range sizes {

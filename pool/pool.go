@@ -94,11 +94,13 @@ var shared = sync.OnceValue(func() *Pool {
 // Default is the pool of the process, made at first use. It is never closed.
 func Default() *Pool { return shared() }
 
-// Source is where buffers come from: a [Pool] or a [Cache].
+// Source is where buffers come from: a [Pool] or a [Cache]. It is safe for
+// concurrent use, and the buffers belong to the caller until their Release.
 type Source interface {
-	// Get returns a buffer of n bytes, and waits for room until ctx ends.
+	// Get returns a buffer of n bytes, and waits for room until ctx ends; see
+	// [Pool.Get] for its errors.
 	Get(ctx context.Context, n int) (*Buffer, error)
-	// TryGet is Get without waiting.
+	// TryGet is Get without waiting; see [Pool.TryGet].
 	TryGet(n int) (*Buffer, error)
 }
 
@@ -108,6 +110,9 @@ type Source interface {
 // until there is room or ctx ends.
 //
 // The buffer belongs to the caller until its Release.
+//
+// Errors: ErrSize for an n that the pool has no block for; ErrNoMemory;
+// ErrClosed; ctx's error if that ended the wait.
 //
 // Implements:
 //
@@ -123,7 +128,8 @@ func (p *Pool) Get(ctx context.Context, n int) (*Buffer, error) {
 }
 
 // TryGet is Get without waiting: at the limit, or at the maximum of the size
-// class, it fails with ErrExhausted.
+// class, it fails with ErrExhausted. The buffer belongs to the caller until its
+// Release.
 func (p *Pool) TryGet(n int) (*Buffer, error) {
 	k, err := p.classFor(n)
 	if err != nil {

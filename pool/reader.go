@@ -72,7 +72,8 @@ func (r *Reader) advance(n int) {
 	r.pos += int64(n)
 }
 
-// Read reads across the borders of segments.
+// Read reads across the borders of segments. It fails at the end only, with
+// io.EOF.
 func (r *Reader) Read(b []byte) (int, error) {
 	n := 0
 	for n < len(b) {
@@ -90,7 +91,7 @@ func (r *Reader) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// ReadByte reads one byte.
+// ReadByte reads one byte, or fails with io.EOF at the end.
 func (r *Reader) ReadByte() (byte, error) {
 	s := r.next()
 	if s == nil {
@@ -100,7 +101,8 @@ func (r *Reader) ReadByte() (byte, error) {
 	return s[0], nil
 }
 
-// ReadAt reads at an offset and does not move the reader.
+// ReadAt reads at an offset and does not move the reader. With fewer bytes than b
+// takes it fails with io.EOF; a negative offset is an error.
 func (r *Reader) ReadAt(b []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, errors.New("pool: Reader.ReadAt: negative offset")
@@ -124,7 +126,7 @@ func (r *Reader) ReadAt(b []byte, off int64) (int, error) {
 }
 
 // Seek moves the reader. As with files, a place behind the end is allowed and
-// has nothing to read.
+// has nothing to read. One before the start is an error.
 func (r *Reader) Seek(offset int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekStart:
@@ -149,7 +151,8 @@ func (r *Reader) Seek(offset int64, whence int) (int64, error) {
 	return r.pos, nil
 }
 
-// WriteTo writes what is left to w, one Write for a segment and no copy.
+// WriteTo writes what is left to w, one Write for a segment and no copy. Its error
+// is w's.
 func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 	total := int64(0)
 	for s := r.next(); s != nil; s = r.next() {

@@ -64,7 +64,7 @@ func (w *Writer) wrote(n int) {
 // comes with the error of Get; the count says how much was taken.
 func (w *Writer) Write(b []byte) (int, error) { return write(w, b) }
 
-// WriteString is Write of a string.
+// WriteString is Write of a string, with the same errors.
 func (w *Writer) WriteString(s string) (int, error) { return write(w, s) }
 
 func write[T []byte | string](w *Writer, from T) (int, error) {
@@ -81,7 +81,7 @@ func write[T []byte | string](w *Writer, from T) (int, error) {
 	return n, nil
 }
 
-// WriteByte writes one byte.
+// WriteByte writes one byte. Errors are those of Write.
 func (w *Writer) WriteByte(c byte) error {
 	to, err := w.room()
 	if err != nil {

@@ -48,19 +48,25 @@ type call struct {
 // When ctx ends first, Call returns at once with an error that matches ctx's,
 // and the request is abandoned: it may or may not reach the peer, and a late
 // response is thrown away. If both sides run on the embedded engine the peer is
-// told, and the Context of its Request ends. Buffers of m stay referenced until
-// the library is done with them.
+// told, and the Context of its Request ends.
 //
-// Errors: ErrMsgSize and ErrMsgInvalid for an m that cannot be sent; ErrClosed
+// m may be reused when Call returns, and so may the bytes of its Buffers, unless
+// ctx ended the call: then the library may still read them. The Response belongs
+// to the caller until its Release.
+//
+// Errors: ErrMsgSize and ErrMsgInvalid for an m that cannot be sent; ErrNoBufs
+// without memory for it; ErrTimeout and ErrMsgCanceled when ctx ended; ErrClosed
 // after Close; the code of the loss when the connection is gone; ErrMsgFlushed
-// when it went while the request was in flight (the peer may have seen it); an
-// [Error] with Remote set when the peer's handler failed.
+// when it went while the request was in flight (the peer may have seen it);
+// ErrMsgSize for a response above m.MaxResponse; an [Error] with Remote set when
+// the peer's handler failed.
 //
 // Implements:
 //
 //	int xio_send_request(struct xio_connection *conn, struct xio_msg *req)
+//	int xio_cancel_request(struct xio_connection *conn, struct xio_msg *req)
 func (c *Connection) Call(ctx context.Context, m *Message) (*Response, error) {
-	cl, err := c.prepare(ctx, "call", m, true)
+	cl, err := c.prepare(ctx, order{op: "call", m: m, wait: true})
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +88,7 @@ func (c *Connection) await(ctx context.Context, cl *call) (*Response, error) {
 			c.cancel(cl, gen)
 			err := contextError(op, c.uri, ctx.Err())
 			if traced != nil {
-				traced(err)
+				c.endTrace(traced, err)
 			}
 			return nil, err
 		}
@@ -97,7 +103,7 @@ func (c *Connection) await(ctx context.Context, cl *call) (*Response, error) {
 		c.stats.failed.Add(1)
 	}
 	if traced != nil {
-		traced(err)
+		c.endTrace(traced, err)
 	}
 	return rsp, err
 }
@@ -107,14 +113,27 @@ func (c *Connection) await(ctx context.Context, cl *call) (*Response, error) {
 // QueueDepth requests are in flight Send waits for room; ctx governs that wait
 // and nothing else. When Send returns an error, done is not called.
 //
-// done runs on the connection's driver: it must not block, and must not use
-// Call or Send; TrySend is fine. The response is done's to release.
+// m may be reused when Send returns; the bytes of its Buffers must not be written
+// to before done runs. done runs on the connection's driver: it must not block,
+// and must not use Call or Send; TrySend is fine. The Response belongs to done
+// until its Release.
+//
+// Errors: those of Call, and ErrMsgInvalid if done is nil.
+//
+// Implements:
+//
+//	int xio_send_request(struct xio_connection *conn, struct xio_msg *req)
 func (c *Connection) Send(ctx context.Context, m *Message, done func(*Response, error)) error {
 	return c.send(ctx, m, done, true)
 }
 
 // TrySend is Send that never waits: while QueueDepth requests are in flight it
-// fails with ErrTxQueueOverflow.
+// fails with ErrTxQueueOverflow, and where there is no memory at once with
+// ErrNoBufs. For m, done and the Response see [Connection.Send].
+//
+// Implements:
+//
+//	int xio_send_request(struct xio_connection *conn, struct xio_msg *req)
 func (c *Connection) TrySend(m *Message, done func(*Response, error)) error {
 	return c.send(context.Background(), m, done, false)
 }
@@ -123,7 +142,7 @@ func (c *Connection) send(ctx context.Context, m *Message, done func(*Response, 
 	if done == nil {
 		return &Error{Op: "send", URI: c.uri, Code: ErrMsgInvalid, Text: "no completion function"}
 	}
-	cl, err := c.prepare(ctx, "send", m, wait)
+	cl, err := c.prepare(ctx, order{op: "send", m: m, wait: wait})
 	if err != nil {
 		return err
 	}
@@ -133,9 +152,32 @@ func (c *Connection) send(ctx context.Context, m *Message, done func(*Response, 
 	return nil
 }
 
-// prepare takes a slot and fills it with m.
-func (c *Connection) prepare(ctx context.Context, op string, m *Message, wait bool) (*call, error) {
-	if code, why := m.check(); code != 0 {
+// order is a message to be sent, and how.
+type order struct {
+	op     string // what errors call it
+	m      *Message
+	oneWay bool
+	wait   bool // for room in the queue, and for memory
+}
+
+// prepare takes a slot and fills it with the message, under the eyes of Observer
+// and Tracer.
+func (c *Connection) prepare(ctx context.Context, o order) (cl *call, err error) {
+	if c.tracer == nil && c.observer == nil {
+		cl, err = c.fill(ctx, o, o.m.Header)
+	} else {
+		cl, err = c.fillWatched(ctx, o)
+	}
+	if err != nil {
+		c.stats.failed.Add(1)
+	}
+	return cl, err
+}
+
+// fill takes a slot and fills it with the message under this header.
+func (c *Connection) fill(ctx context.Context, o order, header []byte) (*call, error) {
+	op, m := o.op, o.m
+	if code, why := m.check(header); code != 0 {
 		return nil, &Error{Op: op, URI: c.uri, Code: code, Text: why}
 	}
 	if err := ctx.Err(); err != nil {
@@ -148,11 +190,11 @@ func (c *Connection) prepare(ctx context.Context, op string, m *Message, wait bo
 	var large *pool.Buffer
 	if len(m.Data) > MaxInlineData {
 		var err error
-		if large, err = copyToPool(ctx, m.Data, wait); err != nil {
+		if large, err = copyToPool(ctx, m.Data, o.wait); err != nil {
 			return nil, poolError(op, c.uri, err)
 		}
 	}
-	cl, err := c.slot(ctx, wait)
+	cl, err := c.slot(ctx, o.wait)
 	if cl == nil {
 		if large != nil {
 			large.Release()
@@ -172,17 +214,16 @@ func (c *Connection) prepare(ctx context.Context, op string, m *Message, wait bo
 	cl.delivered = m.OnDelivered
 	cl.tx.SetReceipt(m.OnDelivered != nil)
 	if large == nil {
-		cl.tx.Begin(m.Header, m.Data)
+		cl.tx.Begin(header, m.Data)
 	} else {
-		cl.tx.Begin(m.Header, nil)
+		cl.tx.Begin(header, nil)
 		cl.add(large)
 	}
 	for _, b := range m.Buffers {
 		b.Retain()
 		cl.add(b)
 	}
-	cl.size, cl.got = len(m.Header)+m.size(), 0
-	cl.trace(ctx, m)
+	cl.size, cl.got = len(header)+m.Len(), 0
 	return cl, nil
 }
 
@@ -194,7 +235,7 @@ func (c *Connection) room(m *Message) int {
 		n = c.maxResponse
 	}
 	if n == 0 {
-		n = max(defaultMaxResponse, m.size())
+		n = max(defaultMaxResponse, m.Len())
 	}
 	if n <= MaxInlineData {
 		return 0
@@ -287,14 +328,14 @@ func (cl *call) free() {
 // begin says whether the request is to be submitted; otherwise it has ended.
 // Driver only, like everything below.
 func (cl *call) begin() bool {
+	cl.at = cl.conn.ctx.now
 	switch {
 	case cl.conn.torn:
 		cl.end(nil, cl.conn.gone(cl.op()))
 	case cl.state.Load() == callAbandoned:
-		cl.end(nil, nil)
+		cl.end(nil, &Error{Op: cl.op(), URI: cl.conn.uri, Code: ErrMsgCanceled, Text: "given up before it was sent"})
 	default:
 		cl.inFlight = true
-		cl.at = cl.conn.ctx.now
 		return true
 	}
 	return false
@@ -302,9 +343,7 @@ func (cl *call) begin() bool {
 
 // end finishes the call with a response or an error, exactly once.
 func (cl *call) end(rsp *Response, err error) {
-	if cl.inFlight {
-		cl.observe(err)
-	}
+	cl.observe(err)
 	cl.inFlight = false
 	for i, b := range cl.bufs[:cl.nbufs] {
 		b.Release()

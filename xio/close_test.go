@@ -414,7 +414,7 @@ func TestThousandRounds(t *testing.T) {
 	eventually(t, "server back to no connection", func() bool { return len(s.Connections()) == 0 })
 	assert.EqualValues(t, rounds, s.Stats().Accepted)
 	var n int
-	home.do(func() { n = home.nconns + len(home.sessions) })
+	home.do(func() { n = home.Stats().Connections + len(home.sessions) })
 	assert.Zero(t, n)
 	assert.Zero(t, home.cg.ReceiveBytes())
 }
@@ -479,7 +479,7 @@ func TestServerCloseOnSharedContext(t *testing.T) {
 	}
 	var left int
 	eventually(t, "nothing left", func() bool {
-		home.do(func() { left = home.nconns + len(home.servers) })
+		home.do(func() { left = home.Stats().Connections + len(home.servers) })
 		return left == 0
 	})
 }

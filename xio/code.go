@@ -66,10 +66,25 @@ var _ [cgo.LastStatus - int(errLast)]struct{} = [0]struct{}{}
 // with it also is [net.ErrClosed].
 const ErrClosed Code = -1
 
-// Error implements error.
-func (c Code) Error() string { return c.String() }
+// Error implements error: the code's words, and its name in C to search for, as
+// in "message flushed (XIO_E_MSG_FLUSHED)" and "connection refused
+// (ECONNREFUSED)".
+func (c Code) Error() string {
+	text := c.String()
+	if text[0] >= 'A' && text[0] <= 'Z' {
+		text = string(text[0]+'a'-'A') + text[1:]
+	}
+	switch name := c.Name(); {
+	case c >= ErrNotSupported && c < errLast:
+		return text + " (XIO_E_" + name + ")"
+	case c.Errno() != 0 && name != "":
+		return text + " (" + name + ")"
+	}
+	return text
+}
 
-// String is libxio's text for the code, or the system's for an errno value.
+// String is the code's words alone, as libxio has them: "Message flushed"; or the
+// system's for an errno value.
 //
 // Implements:
 //

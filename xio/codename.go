@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Name is the code's constant in C without XIO_E_, or the name of an errno value:
-// "MSG_FLUSHED", "ENOENT". It is "OK" for 0, "CLOSED" for ErrClosed, and empty for
-// what is no code.
+// Name is the code's constant in C without XIO_E_, misspelt where C misspells it,
+// or the name of an errno value: "MSG_FLUSHED", "IN_PORGRESS", "ENOENT". It is
+// "OK" for 0, "CLOSED" for ErrClosed, and empty for what is no code.
 func (c Code) Name() string {
 	switch {
 	case c == 0:
@@ -57,7 +57,7 @@ var statusNames = [errLast - ErrNotSupported]string{
 	ErrSessionClosed - ErrNotSupported:         "SESSION_CLOSED",
 	ErrBindFailed - ErrNotSupported:            "BIND_FAILED",
 	ErrTimeout - ErrNotSupported:               "TIMEOUT",
-	ErrInProgress - ErrNotSupported:            "IN_PROGRESS",
+	ErrInProgress - ErrNotSupported:            "IN_PORGRESS",
 	ErrInvalidVersion - ErrNotSupported:        "INVALID_VERSION",
 	ErrNotSession - ErrNotSupported:            "NOT_SESSION",
 	ErrOpenFailed - ErrNotSupported:            "OPEN_FAILED",

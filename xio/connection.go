@@ -26,7 +26,12 @@ const (
 	StateClosed                    // the library's teardown is over
 )
 
-// String names the state.
+// String names the state: "connecting", "up", "reconnecting", "closing",
+// "closed".
+//
+// Implements:
+//
+//	const char *xio_session_event_str(enum xio_session_event event)
 func (s State) String() string {
 	switch s {
 	case StateConnecting:
@@ -44,8 +49,8 @@ func (s State) String() string {
 }
 
 // Connection carries requests and one-way messages, in both directions. It is
-// safe for concurrent use. A client gets one from [Dial], a server from [Request.Conn] or
-// [ListenConfig.OnConnect].
+// safe for concurrent use. A client gets one from [Dial], a server from
+// [Request.Conn], [OneWay.Conn] or ListenConfig.OnConnect.
 type Connection struct {
 	ctx         *Context
 	session     *Session
@@ -121,9 +126,9 @@ func (c *Connection) State() State { return State(c.state.Load()) }
 // when the peer is gone.
 func (c *Connection) Done() <-chan struct{} { return c.down }
 
-// Err is why the connection ended, nil while it stands. After a Close on this
-// side it matches ErrClosed, after a Close by the peer ErrSessionClosed, after
-// the loss of the peer ErrSessionDisconnected.
+// Err is why the connection ended, an *[Error], nil while it stands. After a Close
+// on this side it matches ErrClosed, after a Close by the peer ErrSessionClosed,
+// after the loss of the peer ErrSessionDisconnected.
 func (c *Connection) Err() error {
 	if e := c.err.Load(); e != nil {
 		return e
@@ -139,13 +144,17 @@ func (c *Connection) Err() error {
 func (c *Connection) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.local) }
 
 // RemoteAddr is the peer's address.
+//
+// Implements:
+//
+//	int xio_query_connection(struct xio_connection *, struct xio_connection_attr *, int)
 func (c *Connection) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.peer) }
 
 // Close closes the connection gracefully and waits until the library is done
-// with it. Requests in flight end with ErrMsgFlushed; those the peer sent keep
-// their memory until their handlers have returned, and responses until their
-// Release. Close may be called any number of times, from any goroutine; every
-// call waits.
+// with it, no longer than CloseTimeout for the peer. Requests in flight end with
+// ErrMsgFlushed; those the peer sent keep their memory until they are answered,
+// and responses until their Release. Close may be called any number of times, from
+// any goroutine but the driver; every call waits, and returns nil.
 //
 // Implements:
 //
@@ -275,7 +284,7 @@ func (c *Connection) stop() {
 		return
 	}
 	if c.State() == StateConnecting {
-		c.setDown(&Error{Op: "connect", URI: c.uri, Code: ErrClosed})
+		c.setDown(&Error{Op: "dial", URI: c.uri, Code: ErrClosed})
 		switch {
 		case c.server == nil:
 			c.cg.Abort()

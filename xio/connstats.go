@@ -9,6 +9,7 @@ import (
 type counters struct {
 	sent, failed, abandoned, received, oneWays, dropped atomic.Uint64
 	bytesOut, bytesIn                                   atomic.Uint64
+	done                                                atomic.Uint64 // messages of the peer answered or released
 
 	answered, latencySum, latencyMax atomic.Int64 // written by the driver
 }
@@ -22,27 +23,30 @@ func (s *counters) answer(d time.Duration) {
 	}
 }
 
-// ConnectionStats counts what a connection did.
+// ConnectionStats counts what a connection did. Counters begin with the
+// connection and never go down.
 type ConnectionStats struct {
-	Sent      uint64 // requests and one-way messages handed to the library
-	Failed    uint64 // calls and sends that ended with an error
-	Abandoned uint64 // calls left by their context before the end
-	Received  uint64 // requests that arrived
-	OneWays   uint64 // one-way messages that arrived
-	Dropped   uint64 // of these, those that nobody was there to get
-	BytesOut  uint64 // headers and data sent, in requests, replies and one-ways
-	BytesIn   uint64 // headers and data received
-	InFlight  int    // slots of the queue in use
-	Waiting   int    // goroutines that wait for one
-	Depth     int    // slots of the queue
-	Latency   Latency
+	Sent      uint64  // requests and one-way messages handed to the library
+	Failed    uint64  // calls and sends that ended with an error
+	Abandoned uint64  // calls left by their context before the end
+	Received  uint64  // requests that arrived
+	OneWays   uint64  // one-way messages that arrived
+	Dropped   uint64  // of these, those that nobody was there to get
+	BytesOut  uint64  // headers and data sent, in requests, replies and one-ways
+	BytesIn   uint64  // headers and data received
+	Pending   int     // messages of the peer not yet answered or released, at present
+	InFlight  int     // slots of the queue in use, at present
+	Waiting   int     // goroutines that wait for one, at present
+	Depth     int     // slots of the queue: QueueDepth
+	Latency   Latency // of requests sent
 }
 
 // Latency sums up the times from the submission of requests to their answers, as
 // the driver sees them: those that it handles together count alike.
 type Latency struct {
-	Count    uint64 // requests answered
-	Sum, Max time.Duration
+	Count uint64        // requests answered
+	Sum   time.Duration // of all their times
+	Max   time.Duration // the longest
 }
 
 // Mean is the average, 0 before the first answer.
@@ -53,10 +57,17 @@ func (l Latency) Mean() time.Duration {
 	return l.Sum / time.Duration(l.Count)
 }
 
-// Stats returns a snapshot.
+// Stats returns a snapshot. It never waits: it may be called from any goroutine
+// at any time, after Close as well. Depth less InFlight is the room in the queue.
+//
+// Implements:
+//
+//	int xio_connection_ioctl(struct xio_connection *, int con_optname, void *, int *)
 func (c *Connection) Stats() ConnectionStats {
 	s := &c.stats
+	done := s.done.Load() // first: what is done has arrived
 	return ConnectionStats{
+		Pending:   int(s.received.Load() + s.oneWays.Load() - done),
 		Sent:      s.sent.Load(),
 		Failed:    s.failed.Load(),
 		Abandoned: s.abandoned.Load(),

@@ -12,16 +12,16 @@ import (
 
 // ContextOptions tune a Context. The zero value is ready to use.
 type ContextOptions struct {
-	// MaxReceive bounds the memory, in bytes, of the large messages (data
-	// above MaxInlineData) that are held at a time. A peer that sends more
-	// loses its connection. Zero means 1 GiB.
+	// MaxReceive bounds the memory, in bytes, of the large requests and one-way
+	// messages (data above MaxInlineData) that are held at a time. A peer that
+	// sends more loses its connection. Zero and less mean 1 GiB.
 	MaxReceive int64
 	// Drive says who turns the Context, and how it waits. Zero is DriveAuto.
 	Drive Drive
 	// CPUs are the processors that the driver runs on, by number. It then has
 	// a thread of its own, which makes handing over to other goroutines slow:
 	// use it with handlers and completions that run on the driver. Nil lets
-	// the driver run anywhere; not with DriveManual.
+	// the driver run anywhere; not with DriveManual. The slice is copied.
 	CPUs []int
 	// KeepReceive bounds the idle receive memory that is kept for the next
 	// large message, in bytes. Zero means 16 MiB, negative keeps nothing.
@@ -37,10 +37,6 @@ type ContextOptions struct {
 // parallel Contexts of their own, as [Dial] and [Listen] do.
 //
 // A Context is safe for concurrent use.
-//
-// Implements:
-//
-//	struct xio_context *xio_context_create(struct xio_context_params *, int, int)
 type Context struct {
 	cg     *cgo.Context
 	logger *slog.Logger
@@ -56,8 +52,7 @@ type Context struct {
 	released []*call
 	canceled []*Connection
 	replied  []*Request
-	conns    []*Connection // by index, nil where free
-	nconns   int
+	conns    []*Connection       // by index, nil where free
 	sessions map[uint32]*Session // whose last event is to come here, by number
 	waiting  map[uint32]*pending // sessions that await a decision, by number
 	servers  map[*listener]struct{}
@@ -83,6 +78,14 @@ type generation struct{ last atomic.Uint32 }
 func (g *generation) next() uint32 { return g.last.Add(1) }
 
 // NewContext makes a Context. It lives until Close.
+//
+// Errors: ErrMsgInvalid for a Drive that there is not, or CPUs without a driver of
+// its own; an errno value for CPUs that the process may not use; otherwise what the
+// library or the system says, for example without descriptors.
+//
+// Implements:
+//
+//	struct xio_context *xio_context_create(struct xio_context_params *, int, int)
 func NewContext(o ContextOptions) (*Context, error) {
 	if rc := cgo.Started(); rc != 0 {
 		return nil, &Error{Op: "init", Code: Code(rc)}
@@ -119,6 +122,7 @@ func NewContext(o ContextOptions) (*Context, error) {
 		quiet:    make(chan struct{}),
 		done:     make(chan struct{}),
 	}
+	c.counts.cg = cg
 	if err := c.start(); err != nil {
 		cg.Free()
 		return nil, err
@@ -259,19 +263,19 @@ func (c *Context) add(conn *Connection) {
 		c.conns = append(c.conns, nil)
 	}
 	c.conns[i] = conn
-	c.nconns++
+	c.counts.conns.Add(1)
 }
 
 func (c *Context) remove(conn *Connection) {
 	c.conns[conn.cg.Index()] = nil
-	c.nconns--
+	c.counts.conns.Add(-1)
 }
 
 // Close closes the Context's servers and connections, waits for the library to
 // be done with them, and destroys the Context. It may be called any number of
-// times, from any goroutine; every call waits. Memory under requests that
-// handlers still hold and under responses not yet released stays valid; the
-// last of them lets the rest go.
+// times, from any goroutine but the driver; every call waits, and returns nil.
+// Memory under requests that handlers still hold and under responses not yet
+// released stays valid; the last of them lets the rest go.
 //
 // Implements:
 //
@@ -300,7 +304,7 @@ func (c *Context) beginClose() {
 // finish says whether everything is gone after Close began. A context whose
 // library half is past saving does not wait for what will never come.
 func (c *Context) finish() bool {
-	gone := c.nconns == 0 && (len(c.sessions) == 0 && len(c.servers) == 0 || c.cg.Poisoned())
+	gone := c.counts.conns.Load() == 0 && (len(c.sessions) == 0 && len(c.servers) == 0 || c.cg.Poisoned())
 	if gone {
 		c.finished = true
 	}
@@ -313,7 +317,7 @@ func (c *Context) finish() bool {
 
 // lingering says that only messages held by the application keep things alive.
 func (c *Context) lingering() bool {
-	if c.nconns == 0 {
+	if c.counts.conns.Load() == 0 {
 		return false
 	}
 	for _, conn := range c.conns {

@@ -8,7 +8,7 @@ type rejection struct {
 	data []byte
 }
 
-func (r *rejection) Error() string { return "xio: rejected: " + r.code.String() }
+func (r *rejection) Error() string { return "xio: rejected: " + r.code.Error() }
 func (r *rejection) Unwrap() error { return r.code }
 
 // Reject makes an error for ListenConfig.Accept to return: the session is

@@ -23,7 +23,8 @@ const (
 )
 
 // Dialer holds the options of a client connection. The zero value is ready to
-// use.
+// use, and any number of goroutines may dial with one that nobody changes. A value
+// out of its range makes Dial fail with ErrMsgInvalid.
 type Dialer struct {
 	// Context is where the connection lives. Nil gives it one of its own,
 	// which ends with it.
@@ -31,8 +32,8 @@ type Dialer struct {
 	// Timeout bounds connecting. Zero means 10 s, negative no bound but the
 	// context's.
 	Timeout time.Duration
-	// QueueDepth is how many requests may be in flight. Zero means 512; at
-	// most 4096.
+	// QueueDepth is how many requests and one-way messages may be in flight;
+	// Call, Send and SendMsg wait for room then. Zero means 512; at most 4096.
 	QueueDepth int
 	// MaxResponse is the default of Message.MaxResponse in bytes. Zero means
 	// 64 KiB, or the size of the request if that is more; at most MaxMessage.
@@ -40,11 +41,13 @@ type Dialer struct {
 	// flight.
 	MaxResponse int
 	// PrivateData is shown to the server before it accepts. Together with the
-	// URI at most 3800 bytes.
+	// URI at most 3800 bytes; nil shows nothing. It is copied.
 	PrivateData []byte
-	// Handler answers requests that the server side sends. Nil refuses them.
+	// Handler answers requests that the server side sends. Nil refuses them
+	// with ErrNotSupported.
 	Handler Handler
-	// OnMsg gets the one-way messages of the server side, as in ListenConfig.
+	// OnMsg gets the one-way messages of the server side, as in ListenConfig: a
+	// message belongs to it until it returns, or, after Detach, until Release.
 	OnMsg func(*OneWay)
 	// Index says which portal of a server that has some the connection goes
 	// to: n stands for portal n modulo their number, zero lets the library
@@ -57,8 +60,9 @@ type Dialer struct {
 	// means the system's default.
 	TOS int
 	// CloseTimeout is how long the peer may take to agree to a Close before
-	// the connection ends without it, in whole seconds. Zero means 10 s. An
-	// installed libxio takes one second instead of any time below 1000.
+	// the connection ends without it, rounded up to seconds, at most 65535. Zero
+	// means 10 s. An installed libxio takes one second instead of any time below
+	// 1000.
 	CloseTimeout time.Duration
 	// Inline, Workers and MaxPending are for Handler and OnMsg what they are
 	// in ListenConfig.
@@ -66,6 +70,7 @@ type Dialer struct {
 	Workers    int
 	MaxPending int
 	// Observer is told of messages that have ended, Tracer follows single ones.
+	// Nil costs nothing.
 	Observer Observer
 	Tracer   Tracer
 	// Logger is as in ContextOptions.
@@ -87,7 +92,12 @@ func Dial(ctx context.Context, uri string) (*Connection, error) {
 //   - ErrSessionRejected: the server's policy, or its limits, said no; the
 //     error also matches the server's reason where the library tells it
 //   - ErrTimeout: no answer in time
+//   - ErrMsgCanceled: ctx ended otherwise
+//   - ErrMsgInvalid, ErrMsgSize: options out of range, PrivateData too long
+//   - ErrClosed: the Context is closed
 //   - an errno the system reported
+//
+// Dial is for any goroutine but a driver.
 //
 // Implements:
 //

@@ -203,7 +203,7 @@ func TestAcceptThatNeverDecides(t *testing.T) {
 	}()
 	eventually(t, "two sessions waiting", func() bool {
 		n := 0
-		s.lead.ctx.do(func() { n = len(s.lead.ctx.waiting) + s.lead.ctx.nconns })
+		s.lead.ctx.do(func() { n = len(s.lead.ctx.waiting) + s.lead.ctx.Stats().Connections })
 		return n >= 2
 	})
 	require.NoError(t, s.Close())

@@ -19,6 +19,8 @@ type dispatcher struct {
 	head, tail *Request
 	workers    int
 	idle       int
+	queued     int // messages that wait for a worker
+	serving    int // workers with one
 	closed     bool
 }
 
@@ -48,6 +50,7 @@ func (d *dispatcher) dispatch(r *Request) {
 		d.head = r
 	}
 	d.tail = r
+	d.queued++
 	switch {
 	case d.idle > 0:
 		d.idle--
@@ -79,9 +82,12 @@ func (d *dispatcher) run() {
 			d.tail = nil
 		}
 		r.next = nil
+		d.queued--
+		d.serving++
 		d.mu.Unlock()
 		r.serve(d)
 		d.mu.Lock()
+		d.serving--
 	}
 }
 
@@ -103,9 +109,17 @@ func (d *dispatcher) recall(r *Request) bool {
 			d.tail = last
 		}
 		q.next = nil
+		d.queued--
 		return true
 	}
 	return false
+}
+
+// load is how many messages have a worker, and how many wait for one.
+func (d *dispatcher) load() (serving, queued int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.serving, d.queued
 }
 
 // close lets the workers go once the queue is empty. Any goroutine.

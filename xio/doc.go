@@ -134,7 +134,10 @@
 //	answers later than that                    nothing more: the response is dropped
 //
 // Errors are of type *[Error]. They match a [Code] by [errors.Is], an errno where
-// there is one, and the context's error where that ended the call.
+// there is one, and the context's error where that ended the call. Their text has
+// the operation, the URI, and the code's name in C:
+//
+//	xio: call tcp://server:2061: message flushed (XIO_E_MSG_FLUSHED)
 //
 // # Cancel
 //
@@ -169,19 +172,29 @@
 // before anything else; programs that want none of it need not call it. Nothing
 // else in this package changes them.
 //
-// # Statistics and logs
+// # Statistics, hooks and logs
 //
-// [Connection.Stats], [Server.Stats] and [Context.Stats] are snapshots of
-// counters; [pool.Pool.Stats] is the same for
-// memory. What nobody can be told by an error, above all a handler's panic, goes
+// [Connection.Stats], [Server.Stats] and [Context.Stats] are snapshots of counters
+// that wait for nobody; [pool.Pool.Stats] is the same for memory.
+//
+// An [Observer] is told of every message that has ended, with its size and latency.
+// A [Tracer] follows single messages: it sees the caller's context, may put
+// something into the header, finds it at the other side before the handler runs,
+// and adds values to [Request.Context] and [OneWay.Context]. Dialer and
+// ListenConfig take both. The modules metrics/prometheus and metrics/otel beside
+// this package are ready-made ones; the latter carries OpenTelemetry's traces from
+// client to server.
+//
+// What nobody can be told by an error, above all a panic in a handler or hook, goes
 // to the Logger in the options of what it concerns.
 //
 // # Threads
 //
 // A type is safe for concurrent use where its comment says so; Request, OneWay and
 // Response are for one goroutine at a time. Completions of Send and SendMsg,
-// Message.OnDelivered, and handlers with Inline run on the driver: they must not
-// block, and send with TrySend and TrySendMsg only.
+// Message.OnDelivered, Observer.MessageSent, and handlers with Inline run on the
+// driver: they must not block, so they send with TrySend and TrySendMsg only, and
+// leave Call, Dial, Close and Drain to others.
 //
 // # Caveats
 //

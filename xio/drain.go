@@ -10,6 +10,9 @@ import (
 // directions, and closes the connection. When ctx ends first, Drain returns an
 // error that matches ctx's, and the connection keeps draining: Close it, or Drain
 // again.
+//
+// It may be called from any goroutine but the driver. A handler that drains the
+// connection of its own request must answer that before.
 func (c *Connection) Drain(ctx context.Context) error {
 	c.draining.Store(true)
 	if err := c.drain(ctx); err != nil {
@@ -75,7 +78,8 @@ func (c *Connection) checkIdle() {
 
 // Drain stops listening, drains all connections at once, see
 // [Connection.Drain], and closes the server. When ctx ends first, Drain returns
-// an error that matches ctx's and the server keeps draining: Close it.
+// an error that matches ctx's and the server keeps draining: Close it, or Drain
+// again.
 func (s *Server) Drain(ctx context.Context) error {
 	s.stopListening()
 	var wg sync.WaitGroup

@@ -33,7 +33,7 @@ const (
 	DriveManual
 )
 
-// String names the way.
+// String names the way: "auto", "park", "busy", "manual".
 func (d Drive) String() string {
 	switch d {
 	case DriveAuto:

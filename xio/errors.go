@@ -9,20 +9,30 @@ import (
 )
 
 // Error reports a failed operation. It matches, by [errors.Is], its Code, its
-// Errno, and whatever Err is or wraps.
+// Errno, and whatever Err is or wraps. Nobody changes it once it is returned, so
+// any goroutine may read it.
+//
+// Implements:
+//
+//	int xio_errno(void)
 type Error struct {
-	Op     string        // what was attempted: "dial", "listen", "call", "send", "reply", …
+	Op     string        // what was attempted: "dial", "listen", "call", "send", "deliver", "reply", …; "connection" for the loss of one
 	URI    string        // of the peer or the listener, empty if there is none
 	Code   Code          // why, in libxio's terms
 	Errno  syscall.Errno // the system's reason, 0 if there is none
 	Remote bool          // the peer's application ended the request with this error
 	Text   string        // detail, may be empty
 	Err    error         // cause, may be nil: a context's error, a resolver's error
-	// PeerData is what a server that rejected the session sent with it.
+	// PeerData is what a server that rejected the session sent with it, nil
+	// otherwise.
 	PeerData []byte
 }
 
-// Error implements error.
+// Error implements error. The text says what was attempted, with whom, why, by
+// the words and the C name of Code, and whatever more is known:
+//
+//	xio: dial tcp://server:2061: connect error (XIO_E_CONNECT_ERROR): connection refused (ECONNREFUSED)
+//	xio: call tcp://server:2061: peer: operation unsuccessful (XIO_E_UNSUCCESSFUL): the handler panicked
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("xio: ")
@@ -35,10 +45,10 @@ func (e *Error) Error() string {
 	if e.Remote {
 		b.WriteString("peer: ")
 	}
-	b.WriteString(e.Code.String())
+	b.WriteString(e.Code.Error())
 	if e.Errno != 0 && e.Code.Errno() == 0 {
 		b.WriteString(": ")
-		b.WriteString(e.Errno.Error())
+		b.WriteString(Code(e.Errno).Error())
 	}
 	if e.Text != "" {
 		b.WriteString(": ")
@@ -51,7 +61,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns what the error matches beside itself.
+// Unwrap returns the errors that [errors.Is] and [errors.As] find in it.
 func (e *Error) Unwrap() []error {
 	errs := []error{e.Code}
 	if no := e.Code.Errno(); no != 0 {

@@ -67,7 +67,6 @@ func TestCodes(t *testing.T) {
 		{-5, -5, "unknown error -5"},
 	} {
 		assert.EqualValues(t, tc.num, tc.code)
-		assert.Equal(t, tc.text, tc.code.Error())
 		assert.Equal(t, tc.text, tc.code.String())
 	}
 }
@@ -86,19 +85,19 @@ func TestErrorMatches(t *testing.T) {
 			err:   &Error{Op: "call", URI: "tcp://h:1", Code: ErrMsgFlushed},
 			is:    []error{ErrMsgFlushed},
 			isNot: []error{ErrMsgDiscarded, ErrClosed, net.ErrClosed, syscall.EPERM, io.EOF},
-			text:  "xio: call tcp://h:1: Message flushed",
+			text:  "xio: call tcp://h:1: message flushed (XIO_E_MSG_FLUSHED)",
 		},
 		{
 			name: "errno as code",
 			err:  &Error{Op: "listen", Code: Code(syscall.EADDRINUSE)},
 			is:   []error{syscall.EADDRINUSE, Code(syscall.EADDRINUSE)},
-			text: "xio: listen: address already in use",
+			text: "xio: listen: address already in use (EADDRINUSE)",
 		},
 		{
 			name: "errno beside code",
 			err:  &Error{Op: "dial", URI: "u", Code: ErrConnect, Errno: syscall.ECONNREFUSED},
 			is:   []error{ErrConnect, syscall.ECONNREFUSED},
-			text: "xio: dial u: Connect error: connection refused",
+			text: "xio: dial u: connect error (XIO_E_CONNECT_ERROR): connection refused (ECONNREFUSED)",
 		},
 		{
 			name: "closed",
@@ -111,33 +110,39 @@ func TestErrorMatches(t *testing.T) {
 			err:     &Error{Op: "dial", Code: ErrTimeout, Err: context.DeadlineExceeded},
 			is:      []error{ErrTimeout, context.DeadlineExceeded},
 			timeout: true, temporary: true,
-			text: "xio: dial: Timeout: context deadline exceeded",
+			text: "xio: dial: timeout (XIO_E_TIMEOUT): context deadline exceeded",
 		},
 		{
 			name:    "errno timeout",
 			err:     &Error{Op: "dial", Code: Code(syscall.ETIMEDOUT)},
 			is:      []error{syscall.ETIMEDOUT},
 			timeout: true,
-			text:    "xio: dial: connection timed out",
+			text:    "xio: dial: connection timed out (ETIMEDOUT)",
 		},
 		{
 			name:      "overflow",
 			err:       &Error{Op: "send", Code: ErrTxQueueOverflow, Text: "queue depth reached"},
 			is:        []error{ErrTxQueueOverflow},
 			temporary: true,
-			text:      "xio: send: Send queue overflow: queue depth reached",
+			text:      "xio: send: send queue overflow (XIO_E_TX_QUEUE_OVERFLOW): queue depth reached",
 		},
 		{
 			name: "remote",
 			err:  &Error{Op: "call", Code: ErrRoute, Remote: true, Text: "no way"},
 			is:   []error{ErrRoute},
-			text: "xio: call: peer: Route error: no way",
+			text: "xio: call: peer: route error (XIO_E_ROUTE_ERROR): no way",
 		},
 		{
 			name: "cause",
 			err:  &Error{Op: "x", Code: ErrAddr, Err: fmt.Errorf("wrapped: %w", cause)},
 			is:   []error{ErrAddr, cause},
-			text: "xio: x: Address error: wrapped: cause",
+			text: "xio: x: address error (XIO_E_ADDR_ERROR): wrapped: cause",
+		},
+		{
+			name: "reason",
+			err:  &Error{Op: "dial", URI: "u", Code: ErrSessionRejected, Err: ErrSessionRefused},
+			is:   []error{ErrSessionRejected, ErrSessionRefused},
+			text: "xio: dial u: session rejected (XIO_E_SESSION_REJECTED): session refused (XIO_E_SESSION_REFUSED)",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

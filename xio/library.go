@@ -21,7 +21,8 @@ const (
 // LogLevel is how much the library logs.
 type LogLevel int
 
-// Log levels of the library. The zero value is LogError.
+// Log levels of the library, each with those before it. The zero value is
+// LogError.
 const (
 	LogFatal LogLevel = iota - 1
 	LogError
@@ -46,11 +47,12 @@ type LibraryOptions struct {
 	// SingleStream makes client connections use one TCP socket instead of
 	// two. Servers follow the client.
 	SingleStream bool
-	// Keepalive tunes the keepalive of all connections.
+	// Keepalive tunes the keepalive of all connections; see there for what zero
+	// means.
 	Keepalive Keepalive
 	// DisableKeepalive turns keepalive off.
 	DisableKeepalive bool
-	// LogLevel is what the library logs.
+	// LogLevel is what the library logs. Zero is LogError.
 	LogLevel LogLevel
 	// Logger gets what the library logs, with its level, and the place in the
 	// library as "source". Nil means standard error.
@@ -67,8 +69,8 @@ type LibraryOptions struct {
 	// and to receive, with FlowControl; up to 65535. A Dialer's QueueDepth
 	// above it gets errors with ErrTxQueueOverflow. Zero means 1024.
 	QueueMessages int
-	// QueueBytes is the same for data, and without FlowControl the size of the
-	// largest message. Zero means 64 MiB.
+	// QueueBytes is the same for the messages' data, in bytes, and without
+	// FlowControl the size of the largest message. Zero means 64 MiB.
 	QueueBytes uint64
 	// SocketBuffer is the size of the sockets' buffers in bytes, as far as the
 	// system lets it be. Zero means 4 MiB.
@@ -77,8 +79,11 @@ type LibraryOptions struct {
 
 // Init starts the library with options. It need not be called; when it is, then
 // before anything else of xio and pool. A second call with the same options
-// does nothing, with others it fails with ErrState. No other function changes
-// process-wide settings.
+// does nothing. No other function changes process-wide settings. It may be called
+// from any goroutine.
+//
+// Errors: ErrState if the library runs with other options; ErrMsgInvalid for
+// options out of range; ErrUnsuccessful without descriptors for the log.
 //
 // Implements:
 //

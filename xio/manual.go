@@ -13,7 +13,7 @@ import (
 // it again until it has not, and then when PollFD is readable.
 //
 // Errors: ErrState if the Context has a driver, or while another goroutine turns
-// it; ErrClosed when it is closed and everything on it is gone.
+// it (any may, one at a time); ErrClosed when it is closed and everything on it is gone.
 //
 // Implements:
 //

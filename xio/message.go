@@ -5,10 +5,11 @@ import (
 	"github.com/accelio/accelio-go/xio/cgo"
 )
 
-// Message is what an application sends: a request, the reply to one, or a one-way. It is
-// plain memory of the application. Header and Data are copied while Call, Send
-// or Reply runs, so they, and the Message, may be reused when it returns, and a
-// Message that nobody changes may be sent by several goroutines at once.
+// Message is what an application sends: a request, the reply to one, or a
+// one-way. It is plain memory of the application. Header and Data are copied while
+// Call, Send or Reply runs, so they, and the Message, may be reused when it
+// returns, and a Message that nobody changes may be sent by several goroutines at
+// once.
 type Message struct {
 	// Header is a small application header, at most MaxHeader bytes, that
 	// travels beside the data.
@@ -18,7 +19,8 @@ type Message struct {
 	Data []byte
 	// Buffers follow Data and are sent from where they are. The library holds
 	// a reference of its own until it is done with them: they may be released
-	// at once, and must not be written to before the call has ended.
+	// at once. When their bytes may be written to again is said by the method
+	// that sends them.
 	Buffers []*pool.Buffer
 	// MaxResponse is, on a request, the largest response data to accept, in
 	// bytes, up to MaxMessage. Zero means the Dialer's MaxResponse. A response
@@ -34,8 +36,8 @@ type Message struct {
 	OnDelivered func()
 }
 
-// size is the length of all data.
-func (m *Message) size() int {
+// Len is the length of all data, in Data and Buffers, in bytes.
+func (m *Message) Len() int {
 	n := len(m.Data)
 	for _, b := range m.Buffers {
 		n += b.Len()
@@ -43,9 +45,9 @@ func (m *Message) size() int {
 	return n
 }
 
-// check says what makes m impossible to send, or 0.
-func (m *Message) check() (Code, string) {
-	if len(m.Header) > MaxHeader {
+// check says what makes m impossible to send under this header, or 0.
+func (m *Message) check(header []byte) (Code, string) {
+	if len(header) > MaxHeader {
 		return ErrMsgSize, "header above MaxHeader"
 	}
 	nseg := len(m.Buffers)
@@ -55,7 +57,7 @@ func (m *Message) check() (Code, string) {
 	if nseg > MaxSegments {
 		return ErrMsgInvalid, "more segments than MaxSegments"
 	}
-	if m.size()+len(m.Header) > MaxMessage {
+	if m.Len()+len(header) > MaxMessage {
 		return ErrMsgSize, "header and data above MaxMessage"
 	}
 	if m.MaxResponse < 0 || m.MaxResponse > MaxMessage {

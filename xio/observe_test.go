@@ -52,9 +52,13 @@ func (n *notes) info(what string, i MessageInfo) {
 
 type traceKey struct{}
 
-func (n *notes) StartCall(ctx context.Context, c *Connection, m *Message) func(error) {
-	n.note("call begins %v %d", ctx.Value(traceKey{}), m.size())
-	return func(err error) { n.note("call ends %v", err != nil) }
+func (n *notes) StartSend(ctx context.Context, s Sending) ([]byte, func(error)) {
+	what := "call"
+	if s.OneWay {
+		what = "one-way"
+	}
+	n.note("%s begins %v %d", what, ctx.Value(traceKey{}), s.Message.Len())
+	return s.Message.Header, func(err error) { n.note("%s ends %v", what, err != nil) }
 }
 
 func (n *notes) StartServe(ctx context.Context, in Served) (context.Context, func(error)) {
@@ -91,7 +95,7 @@ func TestObserverAndTracer(t *testing.T) {
 	assert.Equal(t, []string{"serve begins 0", "served oneway=false out=12 in=0 " + ErrRoute.String(), "serve ends true"}, there.take())
 
 	require.NoError(t, c.Deliver(ctx, &Message{Data: make([]byte, 20000)}))
-	assert.Equal(t, []string{"call begins client 20000", "sent oneway=true out=20000 in=0 ok", "call ends false"}, here.take())
+	assert.Equal(t, []string{"one-way begins client 20000", "sent oneway=true out=20000 in=0 ok", "one-way ends false"}, here.take())
 	eventually(t, "served", func() bool { return there.count() == 3 })
 	assert.Equal(t, []string{"serve begins 20000", "served oneway=true out=0 in=20000 ok", "serve ends false"}, there.take())
 

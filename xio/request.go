@@ -3,7 +3,6 @@ package xio
 import (
 	"context"
 	"encoding/binary"
-	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
 	"unsafe"
@@ -20,13 +19,15 @@ import (
 // somebody else will. A handler that returns without any of these, or panics,
 // ends its request with an error at the requester, and nothing else.
 type Handler interface {
+	// ServeXIO answers req, which belongs to it until it returns, or, after
+	// Detach, until the answer. It is called by several goroutines at once.
 	ServeXIO(req *Request)
 }
 
 // HandlerFunc is a function that is a Handler.
 type HandlerFunc func(req *Request)
 
-// ServeXIO calls f.
+// ServeXIO calls f; see [Handler].
 func (f HandlerFunc) ServeXIO(req *Request) { f(req) }
 
 // Request states.
@@ -43,7 +44,8 @@ type Request struct {
 	conn   *Connection
 	rx     *cgo.Rx
 	gen    uint32
-	oneWay bool // a OneWay in truth
+	oneWay bool // msg in truth
+	msg    OneWay
 	sub    submission
 	next   *Request // in the dispatcher's queue
 	state  atomic.Uint32
@@ -85,7 +87,12 @@ func (r *Request) Conn() *Connection { return r.conn }
 // given the request up (see [Connection.Call]), when its connection is lost or
 // closed, and when the request has been answered. [context.Cause] tells which:
 // it is an [Error] with ErrMsgCanceled, the connection's error, or
-// context.Canceled.
+// context.Canceled. A Tracer's values are in it. A handler that returns without
+// an answer after the requester gave up has canceled the request.
+//
+// Implements:
+//
+//	int xio_cancel(struct xio_msg *req, enum xio_status result)
 func (r *Request) Context() context.Context { return r.life.context(r.conn) }
 
 // MaxResponse is the largest response data in bytes that the requester takes,
@@ -108,7 +115,9 @@ func (r *Request) fits(header, data int) bool {
 }
 
 // Reply answers the request. It returns at once; what the request's methods
-// returned must not be used afterwards.
+// returned must not be used afterwards, unless Reply failed and left the request
+// open. m may be reused when Reply returns; the bytes of its Buffers belong to the
+// library until their last reference is gone, so release them and get others.
 //
 // Errors: ErrMsgSize if the response is above what the requester takes, and
 // ErrMsgSize, ErrMsgInvalid or ErrNoBufs if m cannot be sent: the request is
@@ -119,13 +128,13 @@ func (r *Request) fits(header, data int) bool {
 //
 //	int xio_send_response(struct xio_msg *rsp)
 func (r *Request) Reply(m *Message) error {
-	code, why := m.check()
+	code, why := m.check(m.Header)
 	switch {
 	case r.state.Load() == reqAnswered:
 		return r.fail(ErrState, "answered before")
 	case code != 0:
 		return r.fail(code, why)
-	case !r.fits(len(m.Header), m.size()):
+	case !r.fits(len(m.Header), m.Len()):
 		return r.fail(ErrMsgSize, "the requester takes less")
 	}
 	switch {
@@ -148,7 +157,7 @@ func (r *Request) Reply(m *Message) error {
 		b.Retain()
 		r.add(b)
 	}
-	return r.submit(len(m.Header)+m.size(), nil)
+	return r.submit(len(m.Header)+m.Len(), nil)
 }
 
 // aliasMin is the length from which looking for an alias beats copying.
@@ -175,7 +184,15 @@ func (r *Request) add(b *pool.Buffer) {
 // ReplyError answers the request with an error: the requester's Call returns an
 // [Error] with Remote set, this code, and this text (cut to what a header
 // holds). A requester that is not written in Go sees a response without data,
-// whose header is the error in this package's form.
+// whose header is the error in this package's form. For code 0 the requester gets
+// ErrUnsuccessful.
+//
+// Errors: ErrMsgDiscarded if the requester is gone, ErrState if the request was
+// answered before.
+//
+// Implements:
+//
+//	int xio_send_response(struct xio_msg *rsp)
 func (r *Request) ReplyError(code Code, text string) error {
 	if r.state.Load() == reqAnswered {
 		return r.fail(ErrState, "answered before")
@@ -235,7 +252,7 @@ func (r *Request) serve(d *dispatcher) {
 	}()
 	r.startTrace()
 	if r.oneWay {
-		d.onMsg((*OneWay)(r))
+		d.onMsg(&r.msg)
 	} else {
 		d.handler.ServeXIO(r)
 	}
@@ -259,11 +276,7 @@ func (r *Request) served() {
 }
 
 func (r *Request) panicked(p any, stack []byte) {
-	l := r.conn.ctx.log(r.conn.logger)
-	if l == discard {
-		l = slog.Default()
-	}
-	l.Error("xio: panic in a handler", "panic", p, "uri", r.conn.uri, "stack", string(stack))
+	r.conn.logPanic("a handler", p, stack)
 	if r.state.Load() != reqAnswered && !r.oneWay {
 		r.ReplyError(ErrUnsuccessful, "the handler panicked")
 	}
@@ -331,7 +344,7 @@ func (c *Connection) newRequest(e *cgo.Event) *Request {
 	r := c.reqs[i]
 	if r == nil || debugBuild || !r.idle.Load() {
 		r = &Request{conn: c}
-		r.sub.req = r
+		r.msg.r, r.sub.req = r, r
 		c.reqs[i] = r
 	}
 	r.rx = e.Rx()
@@ -343,6 +356,7 @@ func (c *Connection) newRequest(e *cgo.Event) *Request {
 	r.in.fromView(r.rx.View())
 	r.size, r.at, r.traced = len(r.in.header)+r.in.n, c.ctx.now, nil
 	c.stats.bytesIn.Add(uint64(r.size))
+	c.ctx.counts.arrived(r.in.n)
 	return r
 }
 

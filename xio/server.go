@@ -11,64 +11,76 @@ import (
 	"time"
 )
 
-// ListenConfig holds the options of a server. The zero value is ready to use.
+// ListenConfig holds the options of a server. The zero value is ready to use. Listen
+// copies it; any number of goroutines may listen with one that nobody changes. A
+// value out of its range makes Listen fail with ErrMsgInvalid.
 type ListenConfig struct {
 	// Context is where the server and its connections live. Nil gives the
 	// server one of its own, which ends with it.
 	Context *Context
 	// Portals is how many Contexts serve the connections, each with a listener
 	// of its own on the same address: clients are sent there, in turns. Zero
-	// serves them on the server's Context.
+	// serves them on the server's Context; at most 64.
 	Portals int
-	// PortalContext makes the Context of the i-th portal, counted from 0. Nil
-	// means NewContext with default options. It ends with the server.
+	// PortalContext makes the Context of the i-th portal, counted from 0; Listen
+	// fails with its error. Nil means NewContext with default options. The
+	// Context ends with the server.
 	PortalContext func(i int) (*Context, error)
 	// Accept decides about a client that wants a session. Nil accepts
 	// everybody. An error rejects, with the Code in it as the reason (see
 	// [Reject]), or sends the client elsewhere (see [Redirect]). Accept runs
-	// on a goroutine of its own.
+	// on a goroutine of its own for each client, and may take its time.
 	Accept func(*SessionRequest) error
-	// AcceptData is sent to clients with the acceptance, see Session.PeerData.
+	// AcceptData is sent to clients with the acceptance, see Session.PeerData:
+	// at most 3800 bytes, less 61 for each portal. Nil sends nothing.
 	AcceptData []byte
 	// OnConnect is told of every accepted connection, OnDisconnect of its end
-	// with the reason; both on one goroutine per connection. Requests may be
-	// served while OnConnect still runs.
+	// with the reason, as in Connection.Err; both on one goroutine per
+	// connection, in this order. Requests may be served while OnConnect still
+	// runs. Nil is not told.
 	OnConnect    func(*Connection)
 	OnDisconnect func(*Connection, error)
-	// OnMsg gets the one-way messages, as Handler gets the requests. Nil
+	// OnMsg gets the one-way messages, as Handler gets the requests. A message
+	// belongs to it until it returns, or, after Detach, until Release. Nil
 	// drops them.
 	OnMsg func(*OneWay)
-	// Inline runs handlers on the driver: nothing is faster, but a handler
+	// Inline runs handlers and OnMsg on the driver: nothing is faster, but one
 	// that blocks stops all connections of the Context.
 	Inline bool
-	// Workers is how many handlers run at a time when not Inline. Zero means
-	// 256.
+	// Workers is how many handlers run at a time when not Inline; requests
+	// beyond wait for one. Zero and less mean 256.
 	Workers int
-	// QueueDepth is how many requests to a client may be in flight. Zero
-	// means 512; at most 4096.
+	// QueueDepth is how many requests and one-way messages to a client may be in
+	// flight. Zero means 512; at most 4096.
 	QueueDepth int
 	// MaxResponse is for requests to a client what it is in Dialer.
 	MaxResponse int
 	// MaxPending is how many requests of one connection may be unanswered;
-	// more are answered with ErrTxQueueOverflow. Zero means 4096.
+	// more are answered with ErrTxQueueOverflow. Zero and less mean 4096.
 	MaxPending int
 	// MaxConnections is how many sessions there may be; more are rejected.
-	// Zero means 10000.
+	// Zero and less mean 10000.
 	MaxConnections int
 	// CloseTimeout is as in Dialer.
 	CloseTimeout time.Duration
 	// Observer is told of messages that have ended, Tracer follows single ones.
+	// Nil costs nothing.
 	Observer Observer
 	Tracer   Tracer
 	// Logger is as in ContextOptions.
 	Logger *slog.Logger
 }
 
-// SessionRequest is a client that asks for a session.
+// SessionRequest is a client that asks for a session. It belongs to
+// ListenConfig.Accept, which may keep it.
+//
+// Implements:
+//
+//	int xio_accept(struct xio_session *, const char **portals, size_t n, void *data, size_t len)
 type SessionRequest struct {
-	URI         string // what it asked for, resource part included
-	PrivateData []byte // what it sent along
-	RemoteAddr  net.Addr
+	URI         string   // what it asked for, resource part included
+	PrivateData []byte   // what it sent along
+	RemoteAddr  net.Addr // where it is
 }
 
 // Server accepts sessions and serves the messages of their connections. It is
@@ -112,8 +124,13 @@ func Serve(ctx context.Context, uri string, h Handler) error {
 // see [Server.URI]; the host * stands for all addresses. Requests are served
 // from the moment Listen returns until Close.
 //
-// Errors: ErrAddr for a URI that cannot be used, syscall.EADDRINUSE,
-// syscall.EADDRNOTAVAIL and their like from the system.
+// h may be nil if OnMsg is set: requests are then answered with ErrNotSupported.
+//
+// Errors: ErrAddr for a URI that cannot be used, or whose host does not resolve,
+// and ErrTimeout if that takes more than 10 s;
+// ErrMsgInvalid and ErrMsgSize for options out of range, and without any handler;
+// ErrClosed if the Context is closed; syscall.EADDRINUSE, syscall.EADDRNOTAVAIL
+// and their like from the system.
 //
 // Implements:
 //
@@ -176,10 +193,12 @@ func (cfg *ListenConfig) prepare(h Handler) (Code, string) {
 // that was picked if it was 0.
 func (s *Server) URI() string { return s.uri }
 
-// Addr is the address the server listens at.
+// Addr is the address the server listens at, with the port that was picked.
 func (s *Server) Addr() net.Addr { return net.TCPAddrFromAddrPort(s.addr) }
 
-// Connections are the present connections, in no order.
+// Connections are the present connections, in no order. One that is lost or
+// closed is among them until the last of its requests is answered and the last
+// of its Responses released; [Connection.Done] tells.
 func (s *Server) Connections() []*Connection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,25 +209,35 @@ func (s *Server) Connections() []*Connection {
 	return list
 }
 
-// ServerStats counts what a server did.
+// ServerStats counts what a server did. Counters begin with the server and never
+// go down.
 type ServerStats struct {
 	Accepted    uint64 // sessions let in
 	Rejected    uint64 // sessions turned away
-	Connections int    // at present
+	Connections int    // as many as Server.Connections lists
+	Pending     int    // messages not yet answered or released, of all connections
+	Serving     int    // of these, those that a handler works on; 0 with Inline
+	Queued      int    // of these, those that wait because all Workers are busy; 0 with Inline
 }
 
-// Stats returns a snapshot.
+// Stats returns a snapshot. It never waits for handlers or drivers: it may be
+// called from any goroutine at any time, after Close as well.
 func (s *Server) Stats() ServerStats {
+	st := ServerStats{Accepted: s.accepted.Load(), Rejected: s.rejected.Load()}
+	st.Serving, st.Queued = s.disp.load()
 	s.mu.Lock()
-	n := len(s.conns)
-	s.mu.Unlock()
-	return ServerStats{Accepted: s.accepted.Load(), Rejected: s.rejected.Load(), Connections: n}
+	defer s.mu.Unlock()
+	st.Connections = len(s.conns)
+	for c := range s.conns {
+		st.Pending += c.Stats().Pending
+	}
+	return st
 }
 
 // Close stops listening, closes all connections as [Connection.Close] does, and
 // waits until the library is done with them. Handlers that still run keep their
-// requests' memory and find the requester gone. Close may be called any number
-// of times, from any goroutine; every call waits.
+// requests' memory and find the requester gone. Close may be called any number of
+// times, from any goroutine but the driver; every call waits, and returns nil.
 //
 // Implements:
 //

@@ -50,10 +50,15 @@ type Session struct {
 
 // URI is, on a client, what was dialled; on a server, what the client asked
 // for, resource part included.
+//
+// Implements:
+//
+//	int xio_query_session(struct xio_session *, struct xio_session_attr *, int)
 func (s *Session) URI() string { return s.uri }
 
 // PeerData is, on a client, what the server sent with its acceptance; on a
-// server, the client's private data.
+// server, the client's private data. It is memory of the session, and must not be
+// changed.
 func (s *Session) PeerData() []byte { return s.data }
 
 // Connection is the session's first connection; on a server with portals the
@@ -88,7 +93,7 @@ func (s *Session) Connect(ctx context.Context, d *Dialer) (*Connection, error) {
 		d = new(Dialer)
 	}
 	fail := func(code Code, why string) error {
-		return &Error{Op: "connect", URI: s.uri, Code: code, Text: why}
+		return &Error{Op: "dial", URI: s.uri, Code: code, Text: why}
 	}
 	switch {
 	case s.target == "":
@@ -99,7 +104,7 @@ func (s *Session) Connect(ctx context.Context, d *Dialer) (*Connection, error) {
 	return d.connect(ctx, s)
 }
 
-// Close closes all connections of the session; see [Connection.Close].
+// Close closes all connections of the session, at once; see [Connection.Close].
 func (s *Session) Close() error {
 	s.mu.Lock()
 	conns := slices.Clone(s.conns)

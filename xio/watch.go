@@ -14,7 +14,8 @@ const watchDepth = 8
 
 // Watch returns a channel on which the connection's states arrive, the present
 // one first; it is closed behind StateClosed. Who reads too slowly while the
-// connection reconnects over and over misses older states, never the newest.
+// connection reconnects over and over misses older states, never the newest. Every
+// call makes a channel of its own; none needs to be read or given back.
 func (c *Connection) Watch() <-chan State {
 	w := &c.watchers
 	w.mu.Lock()

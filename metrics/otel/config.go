@@ -35,8 +35,9 @@ type config struct {
 	tracers    trace.TracerProvider
 	meters     metric.MeterProvider
 	propagator propagation.TextMapPropagator
+	inject     func(header []byte, carrier propagation.MapCarrier) []byte
 	extract    func(header []byte) propagation.TextMapCarrier
-	callName   func(context.Context, *xio.Message) string
+	sendName   func(context.Context, xio.Sending) string
 	serveName  func(xio.Served) string
 	attributes []attribute.KeyValue
 }
@@ -64,10 +65,21 @@ func WithTracerProvider(p trace.TracerProvider) Option { return func(c *config) 
 // WithMeterProvider sets where metrics go, in place of the global provider.
 func WithMeterProvider(p metric.MeterProvider) Option { return func(c *config) { c.meters = p } }
 
-// WithPropagator sets what reads a trace context from the carrier of WithExtract,
-// in place of W3C Trace Context.
+// WithPropagator sets what turns a trace context into the carrier of WithInject,
+// and the carrier of WithExtract into one, in place of W3C Trace Context.
 func WithPropagator(p propagation.TextMapPropagator) Option {
 	return func(c *config) { c.propagator = p }
+}
+
+// WithInject makes the trace context travel with messages that are sent: f gets
+// the header that the application gave the message, which it must not change, and
+// what the propagator wants sent along, and returns the header to send. Headers
+// belong to the application, so nothing is put into them without this option. A
+// header that would be too long for the message is not sent: the application's
+// goes in its place. f runs on the caller's goroutine, at several at once. See
+// [InjectTraceparent].
+func WithInject(f func(header []byte, carrier propagation.MapCarrier) []byte) Option {
+	return func(c *config) { c.inject = f }
 }
 
 // WithExtract makes spans of served messages continue the trace that came with
@@ -79,14 +91,14 @@ func WithExtract(f func(header []byte) propagation.TextMapCarrier) Option {
 	return func(c *config) { c.extract = f }
 }
 
-// WithCallName names the method of messages that are sent, in rpc.method and in
+// WithSendName names the method of messages that are sent, in rpc.method and in
 // the name of the span; f runs on the caller's goroutine. An empty name is none.
 // There should be few different ones.
-func WithCallName(f func(ctx context.Context, m *xio.Message) string) Option {
-	return func(c *config) { c.callName = f }
+func WithSendName(f func(ctx context.Context, s xio.Sending) string) Option {
+	return func(c *config) { c.sendName = f }
 }
 
-// WithServeName is WithCallName for messages that are served. f runs before the
+// WithServeName is WithSendName for messages that are served. f runs before the
 // handler. Do not let a peer choose freely: return what is known, and one name
 // for the rest.
 func WithServeName(f func(in xio.Served) string) Option {

@@ -11,16 +11,18 @@
 //	l := xio.ListenConfig{Tracer: tracer}
 //
 // A [Tracer] makes a span of every message: below the span in the context of
-// Call, Send, SendMsg or Deliver where a message is sent, and around the
-// handler, until the answer, where it is served; [xio.Request.Context] has it.
+// Call, Send, SendMsg or Deliver where a message is sent, from then until its
+// end; and around the handler, until the answer, where it is served;
+// [xio.Request.Context] and [xio.OneWay.Context] have it.
 //
 //	message           kind       attributes
-//	sent              client     rpc.*, server.address, server.port
+//	request sent      client     rpc.*, server.address, server.port
 //	request served    server     rpc.*, network.peer.address, network.peer.port
+//	one-way sent      producer   messaging.*, server.address, server.port
 //	one-way served    consumer   messaging.*, network.peer.address, network.peer.port
 //
 // The system in rpc.system.name and messaging.system is "accelio". A message has
-// no method that anybody but the application knows: [WithCallName] and
+// no method that anybody but the application knows: [WithSendName] and
 // [WithServeName] name it. rpc.response.status_code is OK or what error.type is:
 // the name of libxio's status code without XIO_E_ ("MSG_FLUSHED"), of an errno
 // value ("ENOENT"), CLOSED for [xio.ErrClosed], _OTHER for anything else. A span
@@ -29,21 +31,16 @@
 // # Traces across programs
 //
 // Message headers belong to the application, so nothing is put into them or
-// looked for in them unless it says so. To send a trace context, begin the span
-// before the message is made; a program without a header of its own uses the
-// W3C traceparent as the header:
+// looked for in them unless it says so. A program without headers of its own
+// gives them to the W3C traceparent, on both sides:
 //
-//	ctx, end := tracer.Start(ctx, conn)
-//	rsp, err := conn.Call(ctx, &xio.Message{Header: xiootel.Traceparent(ctx), Data: data})
-//	end(err)
+//	tracer := xiootel.NewTracer(
+//		xiootel.WithInject(xiootel.InjectTraceparent),
+//		xiootel.WithExtract(xiootel.ExtractTraceparent))
 //
-// and on the other side
-//
-//	tracer := xiootel.NewTracer(xiootel.WithExtract(xiootel.ExtractTraceparent))
-//
-// A program that has a header fills a part of it by a propagator, from the
-// context that Start returned, and gives [WithExtract] a function that finds it
-// there. [WithPropagator] chooses the format.
+// One that has headers says by functions of its own where in them the trace
+// context goes, and where it is found. [WithPropagator] chooses the format: W3C
+// Trace Context, or baggage with it, or another.
 //
 // # Metrics
 //
@@ -66,19 +63,8 @@
 //
 // # Caveats
 //
-// A span of a message that is sent is of kind client for one-way messages too,
-// and so is its rpc.system.name.
-//
-// A handler of one-way messages has no context: spans that it makes are not below
-// the consumer's.
-//
-// TrySend and TrySendMsg have no context: their spans have no parent, and do not
-// adopt one of [Tracer.Start].
-//
-// The name that WithCallName gives to a span of [Tracer.Start] comes after
-// sampling.
+// TrySend and TrySendMsg have no context: their spans have no parent.
 //
 // A request that a Connection refuses by itself, without the handler, has no span
-// at the side that serves. What fails before it reaches the library is not a
-// message to an Observer.
+// at the side that serves.
 package xiootel

@@ -21,8 +21,9 @@ func Example() {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(tracetest.NewSpanRecorder()))
 	tracer := xiootel.NewTracer(
 		xiootel.WithTracerProvider(provider),
+		xiootel.WithInject(xiootel.InjectTraceparent),
 		xiootel.WithExtract(xiootel.ExtractTraceparent),
-		xiootel.WithCallName(func(context.Context, *xio.Message) string { return "greet" }),
+		xiootel.WithSendName(func(context.Context, xio.Sending) string { return "greet" }),
 	)
 
 	l := xio.ListenConfig{Tracer: tracer}
@@ -41,13 +42,13 @@ func Example() {
 	}
 	defer conn.Close()
 
-	ctx, end := tracer.Start(context.Background(), conn)
-	rsp, err := conn.Call(ctx, &xio.Message{Header: xiootel.Traceparent(ctx), Data: []byte("hello")})
-	end(err)
+	ctx, span := provider.Tracer("example").Start(context.Background(), "the whole")
+	defer span.End()
+	rsp, err := conn.Call(ctx, &xio.Message{Data: []byte("hello")})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer rsp.Release()
-	fmt.Println(string(rsp.Data()) == "traced as "+trace.SpanContextFromContext(ctx).TraceID().String())
+	fmt.Println(string(rsp.Data()) == "traced as "+span.SpanContext().TraceID().String())
 	// Output: true
 }

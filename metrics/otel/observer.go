@@ -120,7 +120,9 @@ func (o *Observer) record(role int, i *xio.MessageInfo, size, reply int) {
 	ctx := context.Background()
 	c := &o.cells[role][kind]
 	c.duration.Record(ctx, i.Latency.Seconds(), o.end(c, kind, resultOf(i.Err))...)
-	c.size.Record(ctx, int64(size), c.ask...)
+	if !i.Unsent {
+		c.size.Record(ctx, int64(size), c.ask...)
+	}
 	// A failure may come without an answer.
 	if c.reply != nil && (i.Err == nil || reply > 0) {
 		c.size.Record(ctx, int64(reply), c.reply...)

@@ -128,6 +128,15 @@ func TestObserverOfAFailureWithoutAnAnswer(t *testing.T) {
 	assert.Zero(t, m.size(t, "accelio.client.message.size", req, attribute.String("network.io.direction", "receive")).Count)
 }
 
+// What never reached the library has a duration and no size.
+func TestObserverOfAnUnsentMessage(t *testing.T) {
+	m := newMeter(t)
+	m.MessageSent(xio.MessageInfo{OneWay: true, Unsent: true, Latency: time.Second, Err: xio.ErrTxQueueOverflow})
+	all := m.collect(t)
+	assert.Contains(t, all, "messaging.client.operation.duration")
+	assert.NotContains(t, all, "accelio.client.message.size")
+}
+
 // Results that several goroutines meet for the first time at once are recorded
 // together.
 func TestObserverOfManyGoroutines(t *testing.T) {

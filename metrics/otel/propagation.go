@@ -2,12 +2,7 @@
 
 package xiootel
 
-import (
-	"context"
-
-	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/trace"
-)
+import "go.opentelemetry.io/otel/propagation"
 
 // traceparent is the name of the header in W3C Trace Context, and traceparentLen
 // the length of its value.
@@ -16,23 +11,17 @@ const (
 	traceparentLen = 55
 )
 
-// Traceparent encodes the span in ctx as a W3C traceparent, 55 bytes of ASCII, to
-// be the header of a message, or nil if there is no span. It is for programs that
-// have no header of their own. The other side reads it by
-// WithExtract(ExtractTraceparent).
-func Traceparent(ctx context.Context) []byte { return AppendTraceparent(nil, ctx) }
-
-// AppendTraceparent appends what Traceparent returns to b.
-func AppendTraceparent(b []byte, ctx context.Context) []byte {
-	if !trace.SpanContextFromContext(ctx).IsValid() {
-		return b
+// InjectTraceparent is for [WithInject]: it makes the W3C traceparent, 55 bytes of
+// ASCII, the header of messages without one. A header of the application's own
+// stays as it is.
+func InjectTraceparent(header []byte, carrier propagation.MapCarrier) []byte {
+	if len(header) > 0 {
+		return header
 	}
-	carrier := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(ctx, carrier)
-	return append(b, carrier[traceparent]...)
+	return []byte(carrier[traceparent])
 }
 
-// ExtractTraceparent is for WithExtract: it takes the header's first 55 bytes for
+// ExtractTraceparent is for [WithExtract]: it takes the header's first 55 bytes for
 // a traceparent. What is none is no carrier, or one that the propagator finds
 // nothing valid in.
 func ExtractTraceparent(header []byte) propagation.TextMapCarrier {

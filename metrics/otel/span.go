@@ -51,7 +51,7 @@ func peerOf(c *xio.Connection) []attribute.KeyValue {
 	return []attribute.KeyValue{semconv.NetworkPeerAddress(a.IP.String()), semconv.NetworkPeerPort(a.Port)}
 }
 
-// endRPC ends the span of a message that was sent, or of a request.
+// endRPC ends the span of a request.
 func endRPC(span trace.Span, err error) {
 	if span.IsRecording() {
 		span.SetAttributes(semconv.RPCResponseStatusCode(resultName(resultOf(err))))
@@ -59,7 +59,7 @@ func endRPC(span trace.Span, err error) {
 	endMessage(span, err)
 }
 
-// endMessage ends any span.
+// endMessage ends the span of a one-way message, and what is common to all.
 func endMessage(span trace.Span, err error) {
 	if err != nil && span.IsRecording() {
 		what := text(err.Error())

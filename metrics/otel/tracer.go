@@ -4,9 +4,9 @@ package xiootel
 
 import (
 	"context"
-	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
@@ -14,8 +14,8 @@ import (
 )
 
 // Tracer is an [xio.Tracer] that makes a span of every message: of kind client
-// for what this side sends, server for requests it serves, consumer for one-way
-// messages it gets. One may serve any number of Dialers and ListenConfigs. It is
+// for requests this side sends and server for those it serves, producer for
+// one-way messages it sends and consumer for those it gets. One may serve any number of Dialers and ListenConfigs. It is
 // safe for concurrent use.
 type Tracer struct {
 	*config
@@ -30,61 +30,46 @@ func NewTracer(opts ...Option) *Tracer {
 	return &Tracer{c, c.tracers.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL))}
 }
 
-// begun is a span that Start has made and no message has taken yet.
-type begun struct {
-	tracer *Tracer
-	span   trace.Span
-	taken  atomic.Bool
-}
-
-type begunKey struct{}
-
-// Start begins the span of a message that is yet to be sent on c, so that its
-// context can travel in the message's header: the context that is returned has
-// the span, and the first Call, Send, SendMsg or Deliver with that context
-// adopts it, instead of making one. end must be called with the error of that
-// method; it ends a span that was not adopted, because the message was refused
-// before it was submitted, and does nothing else.
-//
-//	ctx, end := tracer.Start(ctx, conn)
-//	rsp, err := conn.Call(ctx, &xio.Message{Header: xiootel.Traceparent(ctx), Data: data})
-//	end(err)
-//
-// A header of the application's own is filled by a propagator, from the same
-// context.
-func (t *Tracer) Start(ctx context.Context, c *xio.Connection) (_ context.Context, end func(error)) {
-	ctx, span := t.client(ctx, c, "")
-	b := &begun{tracer: t, span: span}
-	return context.WithValue(ctx, begunKey{}, b), func(err error) {
-		if !b.taken.Swap(true) {
-			endRPC(span, err)
+// StartSend implements [xio.Tracer].
+func (t *Tracer) StartSend(ctx context.Context, s xio.Sending) ([]byte, func(error)) {
+	kind, end := trace.SpanKindClient, endRPC
+	attrs := []attribute.KeyValue{rpcSystem, semconv.NetworkTransportTCP}
+	if s.OneWay {
+		kind, end = trace.SpanKindProducer, endMessage
+		attrs = []attribute.KeyValue{
+			messagingSystem, semconv.NetworkTransportTCP, semconv.MessagingOperationTypeSend,
+			semconv.MessagingOperationName("send"), semconv.MessagingMessageBodySize(s.Message.Len()),
 		}
 	}
-}
-
-// client begins the span of a message that this side sends.
-func (t *Tracer) client(ctx context.Context, c *xio.Connection, method string) (context.Context, trace.Span) {
-	return t.tracer.Start(ctx, spanName(method), trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithAttributes(rpcSystem, semconv.NetworkTransportTCP),
-		trace.WithAttributes(t.attributes...), trace.WithAttributes(serverOf(c)...),
-		trace.WithAttributes(methodOf(method)...))
-}
-
-// StartCall implements [xio.Tracer].
-func (t *Tracer) StartCall(ctx context.Context, c *xio.Connection, m *xio.Message) func(error) {
 	method := ""
-	if t.callName != nil {
-		method = text(t.callName(ctx, m))
+	if t.sendName != nil {
+		method = text(t.sendName(ctx, s))
 	}
-	var span trace.Span
-	if b, _ := ctx.Value(begunKey{}).(*begun); b != nil && b.tracer == t && !b.taken.Swap(true) {
-		span = b.span
-		span.SetName(spanName(method))
-		span.SetAttributes(methodOf(method)...)
-	} else {
-		_, span = t.client(ctx, c, method)
+	ctx, span := t.start(ctx, kind, method, attrs, serverOf(s.Conn))
+	return t.header(ctx, s.Message), func(err error) { end(span, err) }
+}
+
+// header is the header to send, with the span in ctx if that is wanted and fits.
+func (t *Tracer) header(ctx context.Context, m *xio.Message) []byte {
+	if t.inject == nil {
+		return m.Header
 	}
-	return func(err error) { endRPC(span, err) }
+	carrier := propagation.MapCarrier{}
+	t.propagator.Inject(ctx, carrier)
+	h := t.inject(m.Header, carrier)
+	if len(h) > xio.MaxHeader || len(h)+m.Len() > xio.MaxMessage {
+		return m.Header
+	}
+	return h
+}
+
+// start begins a span.
+func (t *Tracer) start(ctx context.Context, kind trace.SpanKind, method string, attrs ...[]attribute.KeyValue) (context.Context, trace.Span) {
+	opts := []trace.SpanStartOption{trace.WithSpanKind(kind), trace.WithAttributes(t.attributes...), trace.WithAttributes(methodOf(method)...)}
+	for _, a := range attrs {
+		opts = append(opts, trace.WithAttributes(a...))
+	}
+	return t.tracer.Start(ctx, spanName(method), opts...)
 }
 
 // StartServe implements [xio.Tracer].
@@ -107,8 +92,6 @@ func (t *Tracer) StartServe(ctx context.Context, in xio.Served) (context.Context
 	if t.serveName != nil {
 		method = text(t.serveName(in))
 	}
-	ctx, span := t.tracer.Start(ctx, spanName(method), trace.WithSpanKind(kind), trace.WithAttributes(attrs...),
-		trace.WithAttributes(t.attributes...), trace.WithAttributes(peerOf(in.Conn())...),
-		trace.WithAttributes(methodOf(method)...))
+	ctx, span := t.start(ctx, kind, method, attrs, peerOf(in.Conn()))
 	return ctx, func(err error) { end(span, err) }
 }

@@ -56,7 +56,7 @@ func TestSpansOfARequest(t *testing.T) {
 		echo(r)
 	})
 	c := dial(t, xio.Dialer{Tracer: NewTracer(WithTracerProvider(hereProvider),
-		WithCallName(func(_ context.Context, m *xio.Message) string { return string(m.Header) }),
+		WithSendName(func(_ context.Context, s xio.Sending) string { return string(s.Message.Header) }),
 		WithAttributes(attribute.String("service", "test")))}, s)
 	parent, root := hereProvider.Tracer("test").Start(testContext(t), "root")
 	rsp, err := c.Call(parent, &xio.Message{Header: []byte("get")})
@@ -115,7 +115,12 @@ func TestSpansOfAOneWay(t *testing.T) {
 	s := listen(t, xio.ListenConfig{Tracer: NewTracer(WithTracerProvider(thereProvider)), OnMsg: func(*xio.OneWay) {}}, echo)
 	c := dial(t, xio.Dialer{Tracer: NewTracer(WithTracerProvider(hereProvider))}, s)
 	require.NoError(t, c.Deliver(testContext(t), &xio.Message{Data: make([]byte, 77)}))
-	assert.Equal(t, trace.SpanKindClient, only(t, here).SpanKind())
+	sent := only(t, here)
+	assert.Equal(t, trace.SpanKindProducer, sent.SpanKind())
+	assert.Equal(t, system, attr(sent, "messaging.system").AsString())
+	assert.Equal(t, "send", attr(sent, "messaging.operation.type").AsString())
+	assert.EqualValues(t, 77, attr(sent, "messaging.message.body.size").AsInt64())
+	assert.Equal(t, "127.0.0.1", attr(sent, "server.address").AsString())
 	got := only(t, there)
 	assert.Equal(t, trace.SpanKindConsumer, got.SpanKind())
 	assert.Equal(t, system, attr(got, "messaging.system").AsString())
@@ -124,67 +129,87 @@ func TestSpansOfAOneWay(t *testing.T) {
 	assert.Equal(t, codes.Unset, got.Status().Code)
 }
 
-// The server's span is a child of the client's, which is a child of the caller's.
-func TestStartPropagates(t *testing.T) {
+// A trace spans client and server through the header, for requests and one-way
+// messages: root, then what was sent, then what was served, then what the handler
+// does.
+func TestTraceThroughHeaders(t *testing.T) {
 	here, hereProvider := recorder()
 	there, thereProvider := recorder()
-	s := listen(t, xio.ListenConfig{Tracer: NewTracer(WithTracerProvider(thereProvider), WithExtract(ExtractTraceparent))}, echo)
-	tracer := NewTracer(WithTracerProvider(hereProvider))
-	c := dial(t, xio.Dialer{Tracer: tracer}, s)
-
-	ctx, end := tracer.Start(testContext(t), c)
-	rsp, err := c.Call(ctx, &xio.Message{Header: Traceparent(ctx)})
-	end(err)
-	require.NoError(t, err)
-	assert.Len(t, rsp.Header(), traceparentLen)
-	rsp.Release()
-	sent, served := only(t, here), only(t, there)
-	assert.Equal(t, sent.SpanContext().TraceID(), served.SpanContext().TraceID())
-	assert.Equal(t, sent.SpanContext().SpanID(), served.Parent().SpanID())
-	assert.True(t, served.Parent().IsRemote())
-	assert.Equal(t, "OK", attr(sent, "rpc.response.status_code").AsString())
-
-	// The span was adopted; a second call with the context has one below it.
-	rsp, err = c.Call(ctx, &xio.Message{})
-	require.NoError(t, err)
-	rsp.Release()
-	eventually(t, "the second", func() bool { return len(here.Ended()) == 2 })
-	assert.Equal(t, sent.SpanContext().SpanID(), here.Ended()[1].Parent().SpanID())
+	work := func(ctx context.Context) {
+		_, span := thereProvider.Tracer("test").Start(ctx, "work")
+		span.End()
+	}
+	s := listen(t, xio.ListenConfig{
+		Tracer: NewTracer(WithTracerProvider(thereProvider), WithExtract(ExtractTraceparent)),
+		OnMsg:  func(m *xio.OneWay) { work(m.Context()) },
+	}, func(r *xio.Request) { work(r.Context()); echo(r) })
+	c := dial(t, xio.Dialer{Tracer: NewTracer(WithTracerProvider(hereProvider), WithInject(InjectTraceparent))}, s)
+	for _, tc := range []struct {
+		name           string
+		sent, received trace.SpanKind
+		send           func(context.Context) error
+	}{
+		{"request", trace.SpanKindClient, trace.SpanKindServer, func(ctx context.Context) error {
+			rsp, err := c.Call(ctx, &xio.Message{})
+			if err == nil {
+				assert.Len(t, rsp.Header(), traceparentLen)
+				rsp.Release()
+			}
+			return err
+		}},
+		{"one-way", trace.SpanKindProducer, trace.SpanKindConsumer, func(ctx context.Context) error {
+			return c.Deliver(ctx, &xio.Message{})
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			here.Reset()
+			there.Reset()
+			ctx, root := hereProvider.Tracer("test").Start(testContext(t), "root")
+			require.NoError(t, tc.send(ctx))
+			root.End()
+			eventually(t, "the spans", func() bool { return len(here.Ended()) == 2 && len(there.Ended()) == 2 })
+			sent, worked, served := here.Ended()[0], there.Ended()[0], there.Ended()[1]
+			assert.Equal(t, tc.sent, sent.SpanKind())
+			assert.Equal(t, tc.received, served.SpanKind())
+			assert.Equal(t, root.SpanContext().SpanID(), sent.Parent().SpanID())
+			assert.Equal(t, sent.SpanContext().SpanID(), served.Parent().SpanID())
+			assert.True(t, served.Parent().IsRemote())
+			assert.Equal(t, served.SpanContext().SpanID(), worked.Parent().SpanID())
+			assert.Equal(t, root.SpanContext().TraceID(), worked.SpanContext().TraceID())
+		})
+	}
 }
 
-// A completion, not the return of Send, ends an adopted span.
-func TestStartOfASend(t *testing.T) {
-	here, provider := recorder()
-	release := make(chan struct{})
-	s := listen(t, xio.ListenConfig{}, func(r *xio.Request) { <-release; echo(r) })
-	tracer := NewTracer(WithTracerProvider(provider))
-	c := dial(t, xio.Dialer{Tracer: tracer}, s)
-	ctx, end := tracer.Start(testContext(t), c)
-	done := make(chan struct{})
-	err := c.Send(ctx, &xio.Message{}, func(r *xio.Response, _ error) { r.Release(); close(done) })
-	end(err)
-	require.NoError(t, err)
-	assert.Empty(t, here.Ended())
-	close(release)
-	<-done
-	only(t, here)
-}
-
-// A message that is refused ends the span that was begun for it.
-func TestStartOfARefusedMessage(t *testing.T) {
+// A message that cannot be sent has a span that says why.
+func TestSpanOfARefusedMessage(t *testing.T) {
 	here, provider := recorder()
 	s := listen(t, xio.ListenConfig{}, echo)
-	tracer := NewTracer(WithTracerProvider(provider))
-	c := dial(t, xio.Dialer{Tracer: tracer}, s)
-	ctx, end := tracer.Start(testContext(t), c)
-	_, err := c.Call(ctx, &xio.Message{Header: make([]byte, xio.MaxHeader+1)})
-	require.ErrorIs(t, err, xio.ErrMsgSize)
-	assert.Empty(t, here.Ended())
-	end(err)
-	end(nil)
+	c := dial(t, xio.Dialer{Tracer: NewTracer(WithTracerProvider(provider))}, s)
+	require.ErrorIs(t, call(t, c, &xio.Message{Header: make([]byte, xio.MaxHeader+1)}), xio.ErrMsgSize)
 	span := only(t, here)
 	assert.Equal(t, "MSG_SIZE", attr(span, "error.type").AsString())
 	assert.Equal(t, codes.Error, span.Status().Code)
+}
+
+// The application's header goes unchanged where the trace context has no place.
+func TestInjectWithoutRoom(t *testing.T) {
+	_, provider := recorder()
+	s := listen(t, xio.ListenConfig{}, echo)
+	for name, tc := range map[string]struct {
+		inject func([]byte, propagation.MapCarrier) []byte
+		header string
+	}{
+		"header of the application": {InjectTraceparent, "mine"},
+		"header too long":           {func([]byte, propagation.MapCarrier) []byte { return make([]byte, xio.MaxHeader+1) }, "mine"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := dial(t, xio.Dialer{Tracer: NewTracer(WithTracerProvider(provider), WithInject(tc.inject))}, s)
+			rsp, err := c.Call(testContext(t), &xio.Message{Header: []byte(tc.header)})
+			require.NoError(t, err)
+			assert.Equal(t, tc.header, string(rsp.Header()))
+			rsp.Release()
+		})
+	}
 }
 
 // What a peer sends as a trace context is not believed if it is none.
@@ -209,19 +234,6 @@ func TestHostileHeaders(t *testing.T) {
 	}
 }
 
-func TestTraceparent(t *testing.T) {
-	assert.Nil(t, Traceparent(context.Background()))
-	_, provider := recorder()
-	ctx, span := provider.Tracer("test").Start(context.Background(), "x")
-	defer span.End()
-	h := AppendTraceparent([]byte("app:"), ctx)
-	require.Len(t, h, 4+traceparentLen)
-	sc := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), ExtractTraceparent(h[4:])))
-	assert.Equal(t, span.SpanContext().TraceID(), sc.TraceID())
-	assert.Equal(t, span.SpanContext().SpanID(), sc.SpanID())
-	assert.True(t, sc.IsSampled())
-}
-
 // Another format, in a header of the application's own.
 func TestPropagatorOfTheApplication(t *testing.T) {
 	here, hereProvider := recorder()
@@ -234,40 +246,25 @@ func TestPropagatorOfTheApplication(t *testing.T) {
 		}
 		return carrier
 	}))}, func(r *xio.Request) {
-		r.Reply(&xio.Message{Data: []byte(baggage.FromContext(r.Context()).Member("who").Value())})
+		r.Reply(&xio.Message{Header: r.Header(), Data: []byte(baggage.FromContext(r.Context()).Member("who").Value())})
 	})
-	tracer := NewTracer(WithTracerProvider(hereProvider))
-	c := dial(t, xio.Dialer{Tracer: tracer}, s)
+	c := dial(t, xio.Dialer{Tracer: NewTracer(WithTracerProvider(hereProvider), WithPropagator(bag), WithInject(func(h []byte, carrier propagation.MapCarrier) []byte {
+		carrier["app"] = string(h)
+		all, err := json.Marshal(carrier)
+		assert.NoError(t, err)
+		return all
+	}))}, s)
 	who, err := baggage.NewMember("who", "me")
 	require.NoError(t, err)
 	members, err := baggage.New(who)
 	require.NoError(t, err)
 
-	ctx, end := tracer.Start(baggage.ContextWithBaggage(testContext(t), members), c)
-	carrier := propagation.MapCarrier{}
-	bag.Inject(ctx, carrier)
-	header, err := json.Marshal(carrier)
-	require.NoError(t, err)
-	rsp, err := c.Call(ctx, &xio.Message{Header: header})
-	end(err)
+	rsp, err := c.Call(baggage.ContextWithBaggage(testContext(t), members), &xio.Message{Header: []byte("mine")})
 	require.NoError(t, err)
 	assert.Equal(t, "me", string(rsp.Data()))
+	var arrived propagation.MapCarrier
+	require.NoError(t, json.Unmarshal(rsp.Header(), &arrived))
+	assert.Equal(t, "mine", arrived["app"])
 	rsp.Release()
 	assert.Equal(t, only(t, here).SpanContext().SpanID(), only(t, there).Parent().SpanID())
-}
-
-// Tracers do not adopt each other's spans.
-func TestStartOfAnotherTracer(t *testing.T) {
-	here, provider := recorder()
-	s := listen(t, xio.ListenConfig{}, echo)
-	c := dial(t, xio.Dialer{Tracer: NewTracer(WithTracerProvider(provider))}, s)
-	ctx, end := NewTracer(WithTracerProvider(provider)).Start(testContext(t), c)
-	rsp, err := c.Call(ctx, &xio.Message{})
-	require.NoError(t, err)
-	rsp.Release()
-	assert.Len(t, here.Started(), 2)
-	assert.Len(t, here.Ended(), 1)
-	end(err)
-	assert.Len(t, here.Ended(), 2)
-	assert.Equal(t, here.Ended()[1].SpanContext().SpanID(), here.Ended()[0].Parent().SpanID())
 }

@@ -3,12 +3,10 @@
 package xioprometheus
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"sync"
-	"time"
 	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,26 +15,17 @@ import (
 	"github.com/accelio/accelio-go/xio"
 )
 
-// Errors of the Collector's methods, to compare with by [errors.Is].
-var (
-	ErrName   = errors.New("name is empty or not UTF-8")
-	ErrManual = errors.New("a Context with DriveManual cannot be read")
-)
+// ErrName is what the Collector's methods return for a name that cannot be a
+// label.
+var ErrName = errors.New("name is empty or not UTF-8")
 
 // Collector is a [prometheus.Collector] that reads, whenever Prometheus asks, the
 // Stats of what it was given: Contexts, Servers, Connections and Pools, each
 // under a name that becomes a label. The zero value is ready to use. It is safe
 // for concurrent use, and must not be copied after first use.
 type Collector struct {
-	// Wait is how long a scrape waits for the drivers of Contexts, all of them
-	// together; one that is in a handler answers when that returns. A Context
-	// that has not answered has xio_context_unresponsive 1, and no other
-	// metrics, in that scrape. Zero means 250 ms. It is to be set before the
-	// first scrape.
-	Wait time.Duration
-
 	mu       sync.Mutex
-	contexts map[string]*contextReader
+	contexts map[string]*xio.Context
 	servers  map[string]*xio.Server
 	conns    map[string]*xio.Connection
 	pools    map[string]*poolReader
@@ -44,19 +33,12 @@ type Collector struct {
 
 var _ prometheus.Collector = (*Collector)(nil)
 
-// SetContext makes name stand for c, in place of what it stood for before. Nil
-// takes the name away; so should whoever closes c.
+// SetContext makes name stand for x, in place of what it stood for before. Nil
+// takes the name away; so should whoever closes x.
 //
-// Errors: ErrName; ErrManual for a Context with DriveManual, because its Stats
-// would turn it on the goroutine of a scrape.
+// Errors: ErrName.
 func (c *Collector) SetContext(name string, x *xio.Context) error {
-	if x == nil {
-		return set(c, &c.contexts, name, nil)
-	}
-	if x.PollFD() >= 0 {
-		return fmt.Errorf("xioprometheus: context %q: %w", name, ErrManual)
-	}
-	return set(c, &c.contexts, name, &contextReader{ctx: x})
+	return set(c, &c.contexts, name, x)
 }
 
 // SetServer makes name stand for s, in place of what it stood for before. Nil
@@ -112,13 +94,16 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements [prometheus.Collector].
+// Collect implements [prometheus.Collector]. It waits for nobody: no driver, no
+// handler.
 func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	c.mu.Lock()
 	contexts, servers := maps.Clone(c.contexts), maps.Clone(c.servers)
 	conns, pools := maps.Clone(c.conns), maps.Clone(c.pools)
 	c.mu.Unlock()
-	c.collectContexts(ch, contexts)
+	for name, x := range contexts {
+		collectContext(ch, name, x.Stats())
+	}
 	for name, s := range servers {
 		collectServer(ch, name, s.Stats())
 	}
@@ -127,22 +112,5 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for name, p := range pools {
 		p.collect(ch, name)
-	}
-}
-
-// collectContexts asks all drivers before it waits for any.
-func (c *Collector) collectContexts(ch chan<- prometheus.Metric, contexts map[string]*contextReader) {
-	wait := c.Wait
-	if wait == 0 {
-		wait = 250 * time.Millisecond
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), wait)
-	defer cancel()
-	asked := make(map[string]*reading, len(contexts))
-	for name, r := range contexts {
-		asked[name] = r.ask()
-	}
-	for name, r := range asked {
-		collectContext(ch, name, r.wait(ctx))
 	}
 }

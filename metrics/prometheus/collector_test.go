@@ -4,7 +4,6 @@ package xioprometheus
 
 import (
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,7 +38,7 @@ func TestCollectorReadsStats(t *testing.T) {
 	x := newContext(t, xio.ContextOptions{})
 	s := listen(t, xio.ListenConfig{Context: x, OnMsg: func(*xio.OneWay) {}}, echo)
 	c := dial(t, xio.Dialer{QueueDepth: 17}, s)
-	state := Collector{Wait: patience}
+	var state Collector
 	require.NoError(t, state.SetContext("loop", x))
 	require.NoError(t, state.SetServer("front", s))
 	require.NoError(t, state.SetConnection("back", c))
@@ -54,12 +53,13 @@ func TestCollectorReadsStats(t *testing.T) {
 		family, labels string
 		want           float64
 	}{
-		{"xio_context_unresponsive", "context=loop", 0},
 		{"xio_context_connections", "context=loop", 1},
 		{"xio_context_receive_bytes", "context=loop", 0},
 		{"xio_server_accepted_total", "server=front", 1},
 		{"xio_server_rejected_total", "server=front", 0},
 		{"xio_server_connections", "server=front", 1},
+		{"xio_server_serving", "server=front", 0},
+		{"xio_server_queued", "server=front", 0},
 		{"xio_connection_up", "connection=back", 1},
 		{"xio_connection_sent_total", "connection=back", 6},
 		{"xio_connection_failed_total", "connection=back", 0},
@@ -67,6 +67,7 @@ func TestCollectorReadsStats(t *testing.T) {
 		{"xio_connection_dropped_total", "connection=back", 0},
 		{"xio_connection_bytes_total", "connection=back flow=out", 60},
 		{"xio_connection_bytes_total", "connection=back flow=in", 50},
+		{"xio_connection_pending", "connection=back", 0},
 		{"xio_connection_in_flight", "connection=back", 0},
 		{"xio_connection_waiting", "connection=back", 0},
 		{"xio_connection_queue_depth", "connection=back", 17},
@@ -88,7 +89,7 @@ func TestCollectorReadsStats(t *testing.T) {
 	assert.Zero(t, value(t, &state, "xio_connection_up", "connection=back"))
 	eventually(t, "gone", func() bool { return value(t, &state, "xio_server_connections", "server=front") == 0 })
 	require.NoError(t, x.Close())
-	assert.Zero(t, value(t, &state, "xio_context_unresponsive", "context=loop"), "a closed Context answers")
+	assert.Zero(t, value(t, &state, "xio_context_connections", "context=loop"), "a closed Context answers")
 }
 
 func TestCollectorReadsPools(t *testing.T) {
@@ -140,10 +141,9 @@ func TestCollectorReadsPools(t *testing.T) {
 	assert.Zero(t, value(t, &state, "xio_pool_buffers", "pool=small"))
 }
 
-// A handler that keeps the driver does not keep a scrape, however often that
-// comes, and the Context is back when the handler has returned.
+// A handler that keeps the driver does not keep a scrape, which shows it.
 func TestScrapeWhileAHandlerBlocks(t *testing.T) {
-	x, free := newContext(t, xio.ContextOptions{}), newContext(t, xio.ContextOptions{})
+	x := newContext(t, xio.ContextOptions{})
 	entered, release := make(chan struct{}), make(chan struct{})
 	s := listen(t, xio.ListenConfig{Context: x, Inline: true}, func(r *xio.Request) {
 		close(entered)
@@ -151,39 +151,46 @@ func TestScrapeWhileAHandlerBlocks(t *testing.T) {
 		echo(r)
 	})
 	c := dial(t, xio.Dialer{}, s)
-	state := Collector{Wait: 1} // a nanosecond
+	var state Collector
 	require.NoError(t, state.SetContext("busy", x))
 	require.NoError(t, state.SetServer("busy", s))
 	called := make(chan error, 1)
-	go func() {
-		rsp, err := c.Call(testContext(t), &xio.Message{Data: []byte("x")})
-		if err == nil {
-			rsp.Release()
-		}
-		called <- err
-	}()
+	go func() { called <- call(t, c, &xio.Message{Data: []byte("x")}) }()
 	<-entered
-
-	var first *reading
-	for range 3 {
-		assert.EqualValues(t, 1, value(t, &state, "xio_context_unresponsive", "context=busy"))
-		assert.EqualValues(t, 1, value(t, &state, "xio_server_connections", "server=busy"))
-		assert.Empty(t, gather(t, &state, "xio_context_turns_total"))
-		r := state.contexts["busy"].ask()
-		if first == nil {
-			first = r
-		}
-		assert.Same(t, first, r, "scrapes share one reading")
-	}
-	patient := Collector{Wait: patience}
-	require.NoError(t, patient.SetContext("free", free))
-	assert.Zero(t, value(t, &patient, "xio_context_unresponsive", "context=free"))
-
+	turns := value(t, &state, "xio_context_turns_total", "context=busy")
+	assert.Zero(t, value(t, &state, "xio_context_parked", "context=busy"))
+	assert.EqualValues(t, 1, value(t, &state, "xio_server_pending", "server=busy"))
+	assert.EqualValues(t, 1, value(t, &state, "xio_server_connections", "server=busy"))
+	assert.Equal(t, turns, value(t, &state, "xio_context_turns_total", "context=busy"))
 	close(release)
 	require.NoError(t, <-called)
-	<-first.done
-	require.NoError(t, patient.SetContext("busy", x))
-	assert.Zero(t, value(t, &patient, "xio_context_unresponsive", "context=busy"))
+	eventually(t, "it waits again", func() bool { return value(t, &state, "xio_context_parked", "context=busy") == 1 })
+	assert.Greater(t, value(t, &state, "xio_context_turns_total", "context=busy"), turns)
+}
+
+// Handlers at work, and what waits for one, show.
+func TestScrapeOfWorkers(t *testing.T) {
+	release := make(chan struct{})
+	s := listen(t, xio.ListenConfig{Workers: 1}, func(r *xio.Request) { <-release; echo(r) })
+	c := dial(t, xio.Dialer{}, s)
+	var state Collector
+	require.NoError(t, state.SetServer("s", s))
+	const calls = 3
+	called := make(chan error, calls)
+	for range calls {
+		go func() { called <- call(t, c, &xio.Message{}) }()
+	}
+	eventually(t, "one served, others waiting", func() bool {
+		return value(t, &state, "xio_server_pending", "server=s") == calls &&
+			value(t, &state, "xio_server_serving", "server=s") == 1 &&
+			value(t, &state, "xio_server_queued", "server=s") == calls-1
+	})
+	close(release)
+	for range calls {
+		require.NoError(t, <-called)
+	}
+	eventually(t, "none", func() bool { return value(t, &state, "xio_server_serving", "server=s") == 0 })
+	assert.Zero(t, value(t, &state, "xio_server_queued", "server=s"))
 }
 
 func TestCollectorNames(t *testing.T) {
@@ -214,20 +221,21 @@ func TestCollectorNames(t *testing.T) {
 	assert.Zero(t, testutil.CollectAndCount(&state), "all was taken away")
 }
 
-// Stats of a Context with DriveManual turn it: not on a scraper's goroutine.
-func TestCollectorRefusesManualContexts(t *testing.T) {
+// A Context that nobody turns is read as well.
+func TestCollectorReadsManualContexts(t *testing.T) {
 	x := newContext(t, xio.ContextOptions{Drive: xio.DriveManual})
 	var state Collector
-	err := state.SetContext("mine", x)
-	require.ErrorIs(t, err, ErrManual)
-	assert.True(t, strings.Contains(err.Error(), `"mine"`))
-	assert.Zero(t, testutil.CollectAndCount(&state))
+	require.NoError(t, state.SetContext("mine", x))
+	assert.Zero(t, value(t, &state, "xio_context_turns_total", "context=mine"))
+	_, err := x.Turn()
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, value(t, &state, "xio_context_turns_total", "context=mine"))
 }
 
 func TestCollectorPassesLint(t *testing.T) {
 	x := newContext(t, xio.ContextOptions{})
 	s := listen(t, xio.ListenConfig{}, echo)
-	state := Collector{Wait: patience}
+	var state Collector
 	require.NoError(t, state.SetContext("x", x))
 	require.NoError(t, state.SetServer("x", s))
 	require.NoError(t, state.SetConnection("x", dial(t, xio.Dialer{}, s)))

@@ -12,12 +12,18 @@ var (
 	serverAccepted    = desc("xio_server_accepted_total", "Sessions let in.", "server")
 	serverRejected    = desc("xio_server_rejected_total", "Sessions turned away.", "server")
 	serverConnections = desc("xio_server_connections", "Present connections.", "server")
+	serverPending     = desc("xio_server_pending", "Requests and one-way messages not yet answered or released.", "server")
+	serverServing     = desc("xio_server_serving", "Of these, those that a handler works on; 0 with Inline.", "server")
+	serverQueued      = desc("xio_server_queued", "Of these, those that wait because all workers are busy; 0 with Inline.", "server")
 )
 
 func collectServer(ch chan<- prometheus.Metric, name string, s xio.ServerStats) {
 	counter(ch, serverAccepted, float64(s.Accepted), name)
 	counter(ch, serverRejected, float64(s.Rejected), name)
 	gauge(ch, serverConnections, float64(s.Connections), name)
+	gauge(ch, serverPending, float64(s.Pending), name)
+	gauge(ch, serverServing, float64(s.Serving), name)
+	gauge(ch, serverQueued, float64(s.Queued), name)
 }
 
 var (
@@ -28,6 +34,7 @@ var (
 	connReceived  = desc("xio_connection_received_total", "Messages that arrived, beside responses.", "connection", "kind")
 	connDropped   = desc("xio_connection_dropped_total", "One-way messages that nobody was there to get.", "connection")
 	connBytes     = desc("xio_connection_bytes_total", "Headers and data.", "connection", "flow")
+	connPending   = desc("xio_connection_pending", "Requests and one-way messages of the peer not yet answered or released.", "connection")
 	connInFlight  = desc("xio_connection_in_flight", "Slots of the queue in use.", "connection")
 	connWaiting   = desc("xio_connection_waiting", "Goroutines that wait for a slot.", "connection")
 	connDepth     = desc("xio_connection_queue_depth", "Slots of the queue.", "connection")
@@ -50,6 +57,7 @@ func collectConnection(ch chan<- prometheus.Metric, name string, conn *xio.Conne
 	counter(ch, connDropped, float64(s.Dropped), name)
 	counter(ch, connBytes, float64(s.BytesOut), name, "out")
 	counter(ch, connBytes, float64(s.BytesIn), name, "in")
+	gauge(ch, connPending, float64(s.Pending), name)
 	gauge(ch, connInFlight, float64(s.InFlight), name)
 	gauge(ch, connWaiting, float64(s.Waiting), name)
 	gauge(ch, connDepth, float64(s.Depth), name)

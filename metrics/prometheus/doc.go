@@ -46,10 +46,9 @@
 // goes away, or comes again under the name, is set again; what a name stands for
 // is kept in memory until then.
 //
-// A Context's Stats wait for its driver. A scrape waits for that no longer than
-// Collector.Wait; a Context that does not answer in time is reported by
-// xio_context_unresponsive, and a goroutine waits on for it, one at most for each
-// Context.
+// A scrape waits for no driver and no handler, and wakes none. A driver that a
+// handler or completion keeps shows by xio_context_parked 0 while
+// xio_context_turns_total stays where it is.
 //
 // # Dashboard
 //
@@ -64,8 +63,8 @@
 //
 // # Caveats
 //
-// What fails before it reaches the library, for example in a full queue, and a
-// call abandoned before that, is not a message to an Observer. A call that its
-// context ended later counts as what becomes of it in the end; see
-// xio_connection_abandoned_total.
+// A call that its context ended counts as what becomes of it in the end, which
+// may be a late answer; see xio_connection_abandoned_total. What fails before it
+// reaches the library, for example in a full queue, counts as a message that took
+// as long as that took, and has no size.
 package xioprometheus

@@ -131,7 +131,9 @@ func (o *Observer) count(direction int, i *xio.MessageInfo) {
 	result := resultOf(i.Err)
 	o.counter(c, result).Inc()
 	c.duration[min(result, 1)].Observe(i.Latency.Seconds())
-	c.size.Observe(float64(size))
+	if !i.Unsent {
+		c.size.Observe(float64(size))
+	}
 	// A failure may come without an answer.
 	if c.answer != nil && (i.Err == nil || answer > 0) {
 		c.answer.Observe(float64(answer))

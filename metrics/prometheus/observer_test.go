@@ -115,6 +115,15 @@ func TestObserverOfAFailureWithoutAnAnswer(t *testing.T) {
 	assert.Contains(t, gather(t, o, "xio_messages_total"), "code=UNSUCCESSFUL direction=served kind=request")
 }
 
+// What never reached the library has a duration and no size.
+func TestObserverOfAnUnsentMessage(t *testing.T) {
+	o := NewObserver(Options{})
+	o.MessageSent(xio.MessageInfo{OneWay: true, Unsent: true, Latency: time.Second, Err: xio.ErrTxQueueOverflow})
+	assert.EqualValues(t, 1, gather(t, o, "xio_message_duration_seconds")["direction=sent kind=oneway result=error"].GetHistogram().GetSampleCount())
+	assert.Zero(t, gather(t, o, "xio_message_size_bytes")["direction=sent flow=out kind=oneway"].GetHistogram().GetSampleCount())
+	assert.Contains(t, gather(t, o, "xio_messages_total"), "code=TX_QUEUE_OVERFLOW direction=sent kind=oneway")
+}
+
 func TestObserverOptions(t *testing.T) {
 	o := NewObserver(Options{DurationBuckets: []float64{0.001, 1}, SizeBuckets: []float64{10}, NativeFactor: 1.1})
 	o.MessageSent(xio.MessageInfo{Latency: 20 * time.Millisecond, BytesOut: 11, BytesIn: 9})

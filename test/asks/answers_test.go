@@ -153,7 +153,7 @@ func TestJXIO4_ErrorsAreNotNumbers(t *testing.T) {
 		assert.NotContains(t, err.Error(), "unknown error")
 		assert.ErrorIs(t, err, code)
 	}
-	assert.Contains(t, xio.ErrNoBufs.Error(), "No buffer space")
+	assert.Contains(t, xio.ErrNoBufs.Error(), "no buffer space available (XIO_E_NO_BUFS)")
 
 	// What failures make, on both sides and from the peer.
 	s := listen(t, xio.ListenConfig{MaxPending: 1}, xio.HandlerFunc(func(r *xio.Request) {
