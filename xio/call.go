@@ -28,6 +28,7 @@ type call struct {
 	inFlight  bool // driver: the library has it
 	oneWay    bool
 	done      chan struct{}
+	behind    *call // whose goroutine this one's wakes
 	fn        func(*Response, error)
 	sent      func(error) // of a one-way
 	delivered func()
@@ -93,6 +94,10 @@ func (c *Connection) await(ctx context.Context, cl *call) (*Response, error) {
 			return nil, err
 		}
 		<-cl.done
+	}
+	if next := cl.behind; next != nil {
+		cl.behind = nil
+		next.done <- struct{}{}
 	}
 	rsp, err := cl.rsp, cl.err
 	cl.rsp, cl.err = nil, nil
@@ -381,8 +386,7 @@ func (cl *call) end(rsp *Response, err error) {
 	}
 	cl.rsp, cl.err = rsp, err
 	if cl.state.CompareAndSwap(callPending, callDone) {
-		cl.done <- struct{}{}
-		cl.conn.ctx.woke = true
+		cl.conn.ctx.wakeUp(cl)
 		return
 	}
 	cl.rsp, cl.err = nil, nil

@@ -60,6 +60,8 @@ type Context struct {
 	closing  bool
 	finished bool
 	woke     bool
+	first    *call // of those whose goroutines are to be woken, see wakeUp
+	last     *call
 	linger   linger
 	more     uint32 // atomic, for a driver that looks: there are submissions
 	now      int64  // when the last batch began or ended; see clock

@@ -275,6 +275,7 @@ func (c *Context) handle(nops, events int) (over bool) {
 	for i := range events {
 		c.event(i)
 	}
+	c.wakeFirst()
 	c.counts.add(nops, events)
 	return c.closing && c.finish()
 }
@@ -288,4 +289,25 @@ func (c *Context) yield() bool {
 	c.woke = false
 	runtime.Gosched()
 	return true
+}
+
+// wakeUp makes the goroutine that waits for cl go on, after the batch.
+//
+// Those whose answers came together wake one another in turn. Woken at once they
+// are spread over the machine, and what they send next comes in drops.
+func (c *Context) wakeUp(cl *call) {
+	c.woke = true
+	if c.first == nil {
+		c.first = cl
+	} else {
+		c.last.behind = cl
+	}
+	c.last = cl
+}
+
+func (c *Context) wakeFirst() {
+	if cl := c.first; cl != nil {
+		c.first, c.last = nil, nil
+		cl.done <- struct{}{}
+	}
 }
