@@ -1,10 +1,8 @@
 package xio
 
 import (
-	"os"
 	"runtime"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/accelio/accelio-go/xio/cgo"
@@ -54,46 +52,62 @@ func (c *Context) start() error {
 		c.state.Store(parked)
 		return nil
 	}
-	// So that errors come now and not when the first wait begins.
-	f, err := pollFile(c.cg.PollFD())
-	if err != nil {
-		return &Error{Op: "context", Code: ErrUnsuccessful, Err: err}
-	}
 	started := make(chan error)
-	go c.drive(f, started)
+	go c.drive(started)
 	return <-started
 }
 
 // drive is the driver's goroutine.
-func (c *Context) drive(f *os.File, started chan<- error) {
+func (c *Context) drive(started chan<- error) {
 	if len(c.cpus) > 0 {
 		runtime.LockOSThread() // for good: the thread ends with the goroutine
 		if rc := cgo.PinThread(c.cpus); rc != 0 {
-			f.Close()
 			started <- &Error{Op: "context", Code: Code(rc), Text: "CPUs"}
 			return
 		}
 	}
-	started <- nil
 	if c.how == DriveBusy {
-		f.Close()
+		started <- nil
 		c.look()
 	} else {
-		// The netpoller is told of every arrival, waited for or not: it does
-		// not know the descriptor while the driver looks by itself.
-		for !c.park(f) {
-			f.Close()
-			if c.look() {
-				f = nil
-				break
-			}
-			f = c.file()
+		var over bool
+		g, err := newPollGate(c.cg.PollFD(), func() (stop bool) {
+			over, stop = c.turns()
+			return over || stop
+		})
+		if err != nil {
+			started <- &Error{Op: "context", Code: ErrUnsuccessful, Err: err}
+			return
 		}
-		if f != nil {
-			f.Close()
-		}
+		started <- nil
+		c.driveGate(g, &over)
+		g.close()
 	}
 	c.finishDrive()
+}
+
+// driveGate drives with waits at g, whose turn sets over when the Context is
+// finished, and otherwise ends the wait when the driver had better look.
+//
+// A submission is not missed: the state is set to parked before the submissions
+// are looked at once more. Who submits after that finds the state parked and writes
+// to an eventfd that the poll descriptor covers, which ends the wait whether it has
+// begun or not.
+func (c *Context) driveGate(g *pollGate, over *bool) {
+	for {
+		g.wait()
+		if *over {
+			return
+		}
+		g.shut()
+		if c.look() {
+			return
+		}
+		for err := g.open(); err != nil; err = g.open() {
+			c.log(nil).Error("xio: no way to wait", "error", err)
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
 }
 
 // finishDrive lets go of the library's context, when everything on it is gone.
@@ -112,68 +126,6 @@ func (c *Context) finishDrive() {
 			s.fn()
 		}
 	}
-}
-
-// file is pollFile for a driver that needs it: without descriptors it waits until
-// there is one.
-func (c *Context) file() *os.File {
-	for {
-		f, err := pollFile(c.cg.PollFD())
-		if err == nil {
-			return f
-		}
-		c.log(nil).Error("xio: no descriptor to wait with", "error", err)
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
-// pollFile puts a duplicate of the poll descriptor into Go's netpoller, so that
-// the library may close its own without Go knowing.
-func pollFile(fd int) (*os.File, error) {
-	syscall.ForkLock.RLock()
-	dup, _, no := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_DUPFD_CLOEXEC, 0)
-	syscall.ForkLock.RUnlock()
-	if no != 0 {
-		return nil, os.NewSyscallError("fcntl", no)
-	}
-	if err := syscall.SetNonblock(int(dup), true); err != nil {
-		syscall.Close(int(dup))
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	f := os.NewFile(dup, "xio-poll")
-	if err := f.SetReadDeadline(time.Time{}); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
-}
-
-// park drives with waits in Go's netpoller. It returns true when the Context is
-// finished, false when the driver had better look before it waits.
-//
-// It waits inside RawConn.Read. That call arms the netpoller first and then
-// runs turns, so an event that arrives during a turn is kept and ends the wait
-// that follows. The netpoller sees only changes of the poll descriptor: turns
-// therefore lets it wait only when nothing is ready any more.
-//
-// A submission is not missed either: the state is set to parked before the
-// submissions are looked at once more. Who submits after that finds the state
-// parked and writes to an eventfd that the poll descriptor covers, which ends the
-// wait whether it has begun or not.
-func (c *Context) park(f *os.File) (over bool) {
-	raw, err := f.SyscallConn()
-	if err == nil {
-		err = raw.Read(func(uintptr) bool {
-			var look bool
-			over, look = c.turns()
-			return over || look
-		})
-	}
-	if err != nil {
-		// Only a descriptor closed under our feet does this.
-		panic("xio: the netpoller failed: " + err.Error())
-	}
-	return over
 }
 
 // turns turns until there is nothing to do.

@@ -76,7 +76,7 @@ func (c *Context) push(s *submission, kind subKind) {
 }
 
 // wake ends the driver's wait by making the poll descriptor readable; see
-// [Context.drive] for why no wake-up can be lost. Of all who submit while the
+// [Context.driveGate] for why no wake-up can be lost. Of all who submit while the
 // driver waits, one pays for the system call. The driver counts on wakers
 // before it lets go of the descriptor.
 func (c *Context) wake() {
