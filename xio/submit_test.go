@@ -105,6 +105,18 @@ func TestWindow(t *testing.T) {
 	assert.Zero(t, w.waiting.Load())
 }
 
+// A server's connection gets its slots with its first request, which may come when
+// the peer has gone already.
+func TestWindowClosedBeforeItsSlots(t *testing.T) {
+	var w window
+	w.close()
+	w.init(make([]call, 4))
+	cl, ok := w.tryAcquire()
+	assert.Nil(t, cl)
+	assert.False(t, ok)
+	assert.Zero(t, w.inUse())
+}
+
 func TestWindowUnderContention(t *testing.T) {
 	var w window
 	c := &Connection{}

@@ -32,13 +32,16 @@ const (
 	_ = uint(winIndex - maxDepth) // it fits
 )
 
+// init gives the window its slots; it may have been closed before.
 func (w *window) init(calls []call) {
 	w.calls = calls
+	free := uint32(0)
 	for i := range calls {
 		c := &calls[len(calls)-1-i]
-		c.nextFree.Store(uint32(w.head.Load()))
-		w.head.Store(uint64(c.index + 1))
+		c.nextFree.Store(free)
+		free = c.index + 1
 	}
+	w.head.Or(uint64(free))
 }
 
 // inUse is how many slots are taken.
