@@ -121,9 +121,9 @@ func TestServerEnds(t *testing.T) {
 		return path
 	}
 	l := library{c: script("c", "echo port=1 pid=1; echo broken >&2; exit 3"), peer: script("peer", "exec sleep 1000")}
-	_, err := l.run(t.Context(), contender{server: process{inC: true}})
+	_, err := l.run(t.Context(), &config{bound: canBind()}, contender{server: process{inC: true}})
 	require.ErrorContains(t, err, "exit status 3\nbroken")
 	l.c = script("silent", "exit 0")
-	_, err = l.run(t.Context(), contender{server: process{inC: true}})
+	_, err = l.run(t.Context(), &config{bound: canBind()}, contender{server: process{inC: true}})
 	require.ErrorContains(t, err, "it prints no port")
 }

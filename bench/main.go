@@ -43,6 +43,7 @@ type config struct {
 	only    *regexp.Regexp
 	libxio  string // prefix; empty: pkg-config, or none
 	single  bool
+	bound   bool
 	out     string // folder
 	log     io.Writer
 }
@@ -54,6 +55,7 @@ func main() {
 	flag.DurationVar(&c.warm, "warm", 200*time.Millisecond, "time before that in each run")
 	flag.StringVar(&c.libxio, "libxio", os.Getenv("ACCELIO_PREFIX"), "where a real libxio is installed (default $ACCELIO_PREFIX, then pkg-config)")
 	flag.BoolVar(&c.single, "single", false, "Accelio: one socket for a connection instead of two, in C and in Go")
+	flag.BoolVar(&c.bound, "bind", canBind(), "give server and client a half of the processors each, with taskset")
 	flag.StringVar(&c.out, "out", "results", "folder for tables, values and plots")
 	only := flag.String("case", "", "regular expression: only rows with such a name")
 	list := flag.Bool("list", false, "print the names of the rows and end")

@@ -185,7 +185,12 @@ func (r *results) writePage(w io.Writer, plots map[string][]string) error {
 	if r.c.single {
 		sockets = "one socket for a connection"
 	}
-	fmt.Fprintf(&b, "| Accelio's options | %s, in C and in Go |\n\n", sockets)
+	fmt.Fprintf(&b, "| Accelio's options | %s, in C and in Go |\n", sockets)
+	processors := "as the kernel likes"
+	if r.c.bound {
+		processors = "a half for the server, a half for the client"
+	}
+	fmt.Fprintf(&b, "| processors | %s |\n\n", processors)
 	for _, t := range r.c.tables() {
 		t.print(&b, r.measured, r.p.without)
 		for _, name := range plots[t.name] {
@@ -221,6 +226,9 @@ func (r *results) commandLine() string {
 	args := []string{"go", "run", ".", "-rounds", strconv.Itoa(r.c.rounds), "-seconds", r.c.seconds.String(), "-warm", r.c.warm.String()}
 	if r.c.single {
 		args = append(args, "-single")
+	}
+	if !r.c.bound {
+		args = append(args, "-bind=false")
 	}
 	if only := r.c.only.String(); only != "" {
 		args = append(args, "-case", "'"+only+"'")

@@ -92,7 +92,7 @@ func (r *results) runCase(ctx context.Context, w work, round int) error {
 	n := len(w.contenders)
 	for i := range n {
 		who := w.contenders[(i+round)%n]
-		values, err := w.library.run(ctx, who)
+		values, err := w.library.run(ctx, r.c, who)
 		if err != nil {
 			return fmt.Errorf("%s, %s, %s: %w", w.library.name, w.benchCase.name, who.name, err)
 		}
@@ -111,10 +111,10 @@ func (l library) command(p process) (string, []string) {
 
 // run runs a server and a client and returns what they print. When the server
 // ends early, so does the client.
-func (l library) run(ctx context.Context, who contender) (map[string]float64, error) {
+func (l library) run(ctx context.Context, c *config, who contender) (map[string]float64, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s, err := l.startServer(who.server, cancel)
+	s, err := l.startServer(c, who.server, cancel)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
@@ -124,6 +124,7 @@ func (l library) run(ctx context.Context, who contender) (map[string]float64, er
 	} else {
 		args = append(slices.Clone(args), "-server", s.address)
 	}
+	name, args = c.bind(clientSide, name, args)
 	out, err := measure.Output(ctx, name, args...)
 	err = errors.Join(err, context.Cause(ctx))
 	more, serverErr := s.stop()
@@ -153,8 +154,9 @@ type server struct {
 }
 
 // startServer starts one and waits for its port. ended is called when it ends.
-func (l library) startServer(p process, ended context.CancelCauseFunc) (*server, error) {
+func (l library) startServer(c *config, p process, ended context.CancelCauseFunc) (*server, error) {
 	name, args := l.command(p)
+	name, args = c.bind(serverSide, name, args)
 	s := &server{cmd: exec.Command(name, args...), output: make(chan []byte, 1), stderr: new(strings.Builder)}
 	s.cmd.Stderr = s.stderr
 	stdin, err := s.cmd.StdinPipe()
