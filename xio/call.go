@@ -36,6 +36,7 @@ type call struct {
 	traced    func(error)
 	at        int64 // driver: when it was handed to the library
 	size, got int   // header and data, out and in
+	copied    int   // data copied into C memory
 	rsp       *Response
 	err       error
 	bufs      [MaxSegments]*pool.Buffer
@@ -156,6 +157,7 @@ func (c *Connection) prepare(ctx context.Context, op string, m *Message, wait bo
 	cl, err := c.slot(ctx, wait)
 	if cl == nil {
 		if large != nil {
+			c.stats.copied(large.Len())
 			large.Release()
 		}
 		switch {
@@ -182,7 +184,7 @@ func (c *Connection) prepare(ctx context.Context, op string, m *Message, wait bo
 		b.Retain()
 		cl.add(b)
 	}
-	cl.size, cl.got = len(m.Header)+m.size(), 0
+	cl.size, cl.got, cl.copied = len(m.Header)+m.size(), 0, len(m.Data)
 	cl.trace(ctx, m)
 	return cl, nil
 }
@@ -289,6 +291,7 @@ func (cl *call) free() {
 // begin says whether the request is to be submitted; otherwise it has ended.
 // Driver only, like everything below.
 func (cl *call) begin() bool {
+	cl.conn.stats.copied(cl.copied)
 	switch {
 	case cl.conn.torn:
 		cl.end(nil, cl.conn.gone(cl.op()))

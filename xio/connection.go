@@ -53,6 +53,7 @@ type Connection struct {
 	uri         string
 	private     bool // the Context is ours alone
 	maxResponse int
+	copyMax     int // see Dialer.CopyResponse
 	depth       int
 	disp        *dispatcher // nil: no handler
 	maxPending  int
@@ -239,6 +240,7 @@ func (c *Connection) connect(a *cgo.Connect, private []byte) Code {
 
 // makeCalls makes the Go halves of the request slots.
 func (c *Connection) makeCalls() {
+	c.cg.SetCopyMax(c.copyMax)
 	calls := make([]call, c.depth)
 	for i := range calls {
 		cl := &calls[i]
@@ -391,6 +393,7 @@ func (c *Connection) response(e *cgo.Event) {
 		cl.end(kept(cl), nil)
 		return
 	}
+	c.stats.copied(v.Len())
 	cl.end(copied(v), nil)
 }
 

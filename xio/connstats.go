@@ -9,6 +9,7 @@ import (
 type counters struct {
 	sent, failed, abandoned, received, oneWays, dropped atomic.Uint64
 	bytesOut, bytesIn                                   atomic.Uint64
+	copies, bytesCopied                                 atomic.Uint64
 
 	answered, latencySum, latencyMax atomic.Int64 // written by the driver
 }
@@ -22,6 +23,14 @@ func (s *counters) answer(d time.Duration) {
 	}
 }
 
+// copied counts a copy of n bytes of payload.
+func (s *counters) copied(n int) {
+	if n > 0 {
+		s.copies.Add(1)
+		s.bytesCopied.Add(uint64(n))
+	}
+}
+
 // ConnectionStats counts what a connection did.
 type ConnectionStats struct {
 	Sent      uint64 // requests and one-way messages handed to the library
@@ -32,10 +41,16 @@ type ConnectionStats struct {
 	Dropped   uint64 // of these, those that nobody was there to get
 	BytesOut  uint64 // headers and data sent, in requests, replies and one-ways
 	BytesIn   uint64 // headers and data received
-	InFlight  int    // slots of the queue in use
-	Waiting   int    // goroutines that wait for one
-	Depth     int    // slots of the queue
-	Latency   Latency
+	// Copies is how often the data of a message was copied between Go and the
+	// library, and BytesCopied how many bytes of it: Message.Data on its way
+	// out, a response that Dialer.CopyResponse lets be copied, and data in
+	// pieces that Data put together. Headers, and what CopyData was asked to
+	// copy, do not count. Data in Message.Buffers is never copied out.
+	Copies, BytesCopied uint64
+	InFlight            int // slots of the queue in use
+	Waiting             int // goroutines that wait for one
+	Depth               int // slots of the queue
+	Latency             Latency
 }
 
 // Latency sums up the times from the submission of requests to their answers, as
@@ -57,17 +72,19 @@ func (l Latency) Mean() time.Duration {
 func (c *Connection) Stats() ConnectionStats {
 	s := &c.stats
 	return ConnectionStats{
-		Sent:      s.sent.Load(),
-		Failed:    s.failed.Load(),
-		Abandoned: s.abandoned.Load(),
-		Received:  s.received.Load(),
-		OneWays:   s.oneWays.Load(),
-		Dropped:   s.dropped.Load(),
-		BytesOut:  s.bytesOut.Load(),
-		BytesIn:   s.bytesIn.Load(),
-		InFlight:  int(c.win.inUse.Load()),
-		Waiting:   int(c.win.waiting.Load()),
-		Depth:     c.depth,
+		Sent:        s.sent.Load(),
+		Failed:      s.failed.Load(),
+		Abandoned:   s.abandoned.Load(),
+		Received:    s.received.Load(),
+		OneWays:     s.oneWays.Load(),
+		Dropped:     s.dropped.Load(),
+		BytesOut:    s.bytesOut.Load(),
+		BytesIn:     s.bytesIn.Load(),
+		Copies:      s.copies.Load(),
+		BytesCopied: s.bytesCopied.Load(),
+		InFlight:    int(c.win.inUse.Load()),
+		Waiting:     int(c.win.waiting.Load()),
+		Depth:       c.depth,
 		Latency: Latency{
 			Count: uint64(s.answered.Load()),
 			Sum:   time.Duration(s.latencySum.Load()),

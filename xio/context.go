@@ -69,6 +69,8 @@ type Context struct {
 	now      int64 // when the last batch began or ended; see clock
 	counts   turnCounters
 
+	copies, bytesCopied uint64 // of connections that are gone
+
 	closeOnce sync.Once
 	quiet     chan struct{} // closed when Close may return
 	quietDone bool
@@ -264,6 +266,8 @@ func (c *Context) add(conn *Connection) {
 func (c *Context) remove(conn *Connection) {
 	c.conns[conn.cg.Index()] = nil
 	c.nconns--
+	c.copies += conn.stats.copies.Load()
+	c.bytesCopied += conn.stats.bytesCopied.Load()
 }
 
 // Close closes the Context's servers and connections, waits for the library to

@@ -71,10 +71,12 @@ type received struct {
 	data   []byte
 	segs   [][]byte // nil: data is the only segment
 	n      int
+	stats  *counters // of a view: count the copy that whole may make
 }
 
 // fromView points r into C memory.
-func (r *received) fromView(v cgo.View) {
+func (r *received) fromView(v cgo.View, stats *counters) {
+	r.stats = stats
 	r.header = v.Header()
 	r.n = v.Len()
 	r.segs = r.segs[:0]
@@ -124,6 +126,7 @@ func (r *received) whole() []byte {
 		for _, s := range r.segs {
 			b = append(b, s...)
 		}
+		r.stats.copied(r.n)
 		r.data = b
 	}
 	return r.data

@@ -128,12 +128,14 @@ func (r *Request) Reply(m *Message) error {
 	case !r.fits(len(m.Header), m.size()):
 		return r.fail(ErrMsgSize, "the requester takes less")
 	}
+	copied := len(m.Data)
 	switch {
 	case len(m.Data) == 0:
 		r.rx.Begin(m.Header, nil)
 	case len(m.Data) >= aliasMin && r.owns(m.Data):
 		r.rx.Begin(m.Header, nil)
 		r.rx.Add(m.Data, cgo.Region{})
+		copied = 0
 	case len(m.Data) <= cgo.InlineReply:
 		r.rx.Begin(m.Header, m.Data)
 	default:
@@ -148,6 +150,7 @@ func (r *Request) Reply(m *Message) error {
 		b.Retain()
 		r.add(b)
 	}
+	r.conn.stats.copied(copied)
 	return r.submit(len(m.Header)+m.size(), nil)
 }
 
@@ -340,7 +343,7 @@ func (c *Connection) newRequest(e *cgo.Event) *Request {
 	r.idle.Store(false)
 	r.life.begin()
 	r.state.Store(reqOpen)
-	r.in.fromView(r.rx.View())
+	r.in.fromView(r.rx.View(), &c.stats)
 	r.size, r.at, r.traced = len(r.in.header)+r.in.n, c.ctx.now, nil
 	c.stats.bytesIn.Add(uint64(r.size))
 	return r

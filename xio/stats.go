@@ -25,10 +25,12 @@ type ContextStats struct {
 	Parks        uint64 // waits in Go's netpoller
 	Connections  int    // at present
 	ReceiveBytes uint64 // receive memory in use for large messages
+	Copies       uint64 // copies of payload, see ConnectionStats, ended connections included
+	BytesCopied  uint64 // and their bytes
 }
 
-// Stats returns a snapshot. The last two fields need the driver: while it is in a
-// handler Stats waits for it.
+// Stats returns a snapshot. Its fields from Connections on need the driver: while
+// it is in a handler Stats waits for it.
 func (c *Context) Stats() ContextStats {
 	t := &c.counts
 	s := ContextStats{
@@ -40,6 +42,13 @@ func (c *Context) Stats() ContextStats {
 	c.do(func() {
 		s.Connections = c.nconns
 		s.ReceiveBytes = c.cg.ReceiveBytes()
+		s.Copies, s.BytesCopied = c.copies, c.bytesCopied
+		for _, conn := range c.conns {
+			if conn != nil {
+				s.Copies += conn.stats.copies.Load()
+				s.BytesCopied += conn.stats.bytesCopied.Load()
+			}
+		}
 	})
 	return s
 }
