@@ -147,10 +147,14 @@ func (c *Connection) prepare(ctx context.Context, op string, m *Message, wait bo
 		return nil, err
 	}
 	// Memory first: once a slot is taken nothing may fail.
+	if !m.retain() {
+		return nil, &Error{Op: op, URI: c.uri, Code: ErrMsgInvalid, Text: releasedText}
+	}
 	var large *pool.Buffer
 	if len(m.Data) > MaxInlineData {
 		var err error
 		if large, err = copyToPool(ctx, m.Data, wait); err != nil {
+			m.release(len(m.Buffers))
 			return nil, poolError(op, c.uri, err)
 		}
 	}
@@ -160,6 +164,7 @@ func (c *Connection) prepare(ctx context.Context, op string, m *Message, wait bo
 			c.stats.copied(large.Len())
 			large.Release()
 		}
+		m.release(len(m.Buffers))
 		switch {
 		case err != nil:
 			return nil, contextError(op, c.uri, err)
@@ -181,7 +186,6 @@ func (c *Connection) prepare(ctx context.Context, op string, m *Message, wait bo
 		cl.add(large)
 	}
 	for _, b := range m.Buffers {
-		b.Retain()
 		cl.add(b)
 	}
 	cl.size, cl.got, cl.copied = len(m.Header)+m.size(), 0, len(m.Data)

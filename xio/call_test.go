@@ -390,15 +390,3 @@ func TestManyLargeResponsesHeld(t *testing.T) {
 	}
 	eventually(t, "slots back", func() bool { return c.Stats().InFlight == 0 })
 }
-
-func TestResponseReleasedTwicePanics(t *testing.T) {
-	if !debugBuild {
-		t.Skip("needs -race or -tags xiodebug: other builds use Responses again")
-	}
-	_, c := pair(t, nil)
-	rsp, err := c.Call(testContext(t), &Message{Data: []byte("x")})
-	require.NoError(t, err)
-	rsp.Release()
-	assert.Panics(t, rsp.Release)
-	assert.Panics(t, func() { rsp.Data() })
-}

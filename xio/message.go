@@ -18,7 +18,8 @@ type Message struct {
 	Data []byte
 	// Buffers follow Data and are sent from where they are. The library holds
 	// a reference of its own until it is done with them: they may be released
-	// at once, and must not be written to before the call has ended.
+	// at once, and must not be written to before the call has ended. One that
+	// was released before makes the call fail with ErrMsgInvalid.
 	Buffers []*pool.Buffer
 	// MaxResponse is, on a request, the largest response data to accept, in
 	// bytes, up to MaxMessage. Zero means the Dialer's MaxResponse. A response
@@ -62,6 +63,26 @@ func (m *Message) check() (Code, string) {
 		return ErrMsgInvalid, "MaxResponse out of range"
 	}
 	return 0, ""
+}
+
+const releasedText = "a buffer was released before"
+
+// retain takes a reference to every buffer, or to none if one has none left.
+func (m *Message) retain() bool {
+	for i, b := range m.Buffers {
+		if !b.TryRetain() {
+			m.release(i)
+			return false
+		}
+	}
+	return true
+}
+
+// release gives the references to the first n buffers back.
+func (m *Message) release(n int) {
+	for _, b := range m.Buffers[:n] {
+		b.Release()
+	}
 }
 
 // received is what Request and Response have in common: a message that arrived,

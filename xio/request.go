@@ -127,6 +127,8 @@ func (r *Request) Reply(m *Message) error {
 		return r.fail(code, why)
 	case !r.fits(len(m.Header), m.size()):
 		return r.fail(ErrMsgSize, "the requester takes less")
+	case !m.retain():
+		return r.fail(ErrMsgInvalid, releasedText)
 	}
 	copied := len(m.Data)
 	switch {
@@ -141,13 +143,13 @@ func (r *Request) Reply(m *Message) error {
 	default:
 		b, err := copyToPool(context.Background(), m.Data, false)
 		if err != nil {
+			m.release(len(m.Buffers))
 			return r.poolError(err)
 		}
 		r.rx.Begin(m.Header, nil)
 		r.add(b)
 	}
 	for _, b := range m.Buffers {
-		b.Retain()
 		r.add(b)
 	}
 	r.conn.stats.copied(copied)
