@@ -45,6 +45,9 @@ func TestMain(m *testing.M) {
 	var leaks []goleak.Option
 	if os.Getenv(logChild) != "" {
 		o.Logger = slog.New(&logged)
+		if !cgo.Kin() {
+			o.LogLevel = LogTrace // it says little else
+		}
 		leaks = append(leaks, goleak.IgnoreAnyFunction("github.com/accelio/accelio-go/xio.(*logPipe).copyTo"))
 	}
 	if err := Init(o); err != nil {
