@@ -21,6 +21,8 @@ type pooled struct {
 	t       testing.TB
 	ends    [2]*Connection // client, server
 	payload *pool.Buffer
+	full    *Message // with the payload
+	empty   *Message // without, as a request that wants it
 	verify  bool
 }
 
@@ -32,6 +34,7 @@ func newPooled(t testing.TB, size int, verify bool) *pooled {
 	require.NoError(t, err)
 	t.Cleanup(p.payload.Release)
 	copy(p.payload.Bytes(), pattern(size, 9))
+	p.full, p.empty = &Message{Buffers: []*pool.Buffer{p.payload}}, &Message{MaxResponse: size}
 	came := make(chan *Connection, 1)
 	s := listen(t, ListenConfig{
 		CopyResponse: -1,
@@ -52,44 +55,37 @@ func (p *pooled) check(data []byte) {
 
 // serve answers an empty request with the payload, and the payload with nothing.
 func (p *pooled) serve(r *Request) {
-	var m Message
-	if r.Len() == 0 {
-		m.Buffers = []*pool.Buffer{p.payload}
-	} else {
+	m := p.full
+	if r.Len() > 0 {
+		m = p.empty
 		p.check(r.Data())
 	}
-	if err := r.Reply(&m); err != nil {
+	if err := r.Reply(m); err != nil {
 		r.ReplyError(CodeOf(err), err.Error())
 	}
 }
 
 func (p *pooled) oneWay(m *OneWay) { p.check(m.Data()) }
 
-// lane sends payload one way, by a connection; m holds it.
-type lane func(p *pooled, c *Connection, m *Message) error
+// lane sends the payload one way, by a connection.
+type lane func(p *pooled, c *Connection) error
 
 // lanes are the ways that payload can take.
 var lanes = []struct {
 	name string
 	send lane
 }{
-	{"request", func(p *pooled, c *Connection, m *Message) error {
-		return p.call(c, m, false)
-	}},
-	{"response", func(p *pooled, c *Connection, m *Message) error {
-		return p.call(c, &Message{MaxResponse: p.payload.Len()}, true)
-	}},
-	{"one-way", func(p *pooled, c *Connection, m *Message) error {
-		return c.Deliver(context.Background(), m)
-	}},
+	{"request", func(p *pooled, c *Connection) error { return p.call(c, p.full) }},
+	{"response", func(p *pooled, c *Connection) error { return p.call(c, p.empty) }},
+	{"one-way", func(p *pooled, c *Connection) error { return c.Deliver(context.Background(), p.full) }},
 }
 
-func (p *pooled) call(c *Connection, m *Message, full bool) error {
+func (p *pooled) call(c *Connection, m *Message) error {
 	rsp, err := c.Call(context.Background(), m)
 	if err != nil {
 		return err
 	}
-	if full {
+	if m == p.empty {
 		p.check(rsp.Data())
 	}
 	rsp.Release()
@@ -123,9 +119,8 @@ func TestPooledPayloadIsNotCopied(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			leakCheck(t)
 			p := newPooled(t, size, true)
-			m := &Message{Buffers: []*pool.Buffer{p.payload}}
 			for range 20 {
-				require.NoError(t, send(p, p.ends[end], m))
+				require.NoError(t, send(p, p.ends[end]))
 			}
 			times, bytes := p.copies()
 			assert.Zero(t, times)
@@ -218,13 +213,15 @@ func BenchmarkPooledPayload(b *testing.B) {
 	eachLane(func(name string, size, end int, send lane) {
 		b.Run(name, func(b *testing.B) {
 			p := newPooled(b, size, false)
-			m := &Message{Buffers: []*pool.Buffer{p.payload}}
+			if err := send(p, p.ends[end]); err != nil { // a server's slots come with its first
+				b.Fatal(err)
+			}
 			times, bytes := p.copies()
 			b.SetBytes(int64(size))
 			b.ReportAllocs()
 			n := 0
 			for b.Loop() {
-				if err := send(p, p.ends[end], m); err != nil {
+				if err := send(p, p.ends[end]); err != nil {
 					b.Fatal(err)
 				}
 				n++
