@@ -251,7 +251,8 @@ func TestCallWaitsForRoom(t *testing.T) {
 		})
 	}
 	eventually(t, "four requests in flight", func() bool { return g.arrived.Load() == 4 })
-	assert.Equal(t, 4, c.Stats().InFlight)
+	// Who looks for a place in vain has it for a moment.
+	eventually(t, "none beyond", func() bool { return c.Stats().InFlight == 4 })
 
 	err := c.TrySend(&Message{}, func(*Response, error) { t.Error("completed") })
 	require.ErrorIs(t, err, ErrTxQueueOverflow)

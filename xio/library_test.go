@@ -36,7 +36,7 @@ func TestFlowControl(t *testing.T) { suiteWith(t, withFlowControl, "TestCallSize
 
 func TestReconnect(t *testing.T) {
 	if !cgo.Kin() {
-		t.Skip("not on an installed libxio: connections that are lost while they end never do")
+		t.Skip("not on an installed libxio: its server waits without end for clients that are gone")
 	}
 	suiteWith(t, withReconnect, "TestCallSizes")
 }
