@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 )
 
 // patience bounds every wait; it is for a slow machine, not for a normal run.
@@ -25,23 +26,29 @@ const patience = 2 * time.Minute
 
 var bin string // folder with the programs
 
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
-
-func testMain(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "examples")
-	if err != nil {
-		fmt.Println(err)
-		return 1
+func TestMain(m *testing.M) {
+	end := func(code int) {
+		os.RemoveAll(bin)
+		os.Exit(code)
 	}
-	defer os.RemoveAll(dir)
-	bin = dir
-	args := append([]string{"build", "-o", dir}, buildFlags...)
+	if err := build(); err != nil {
+		fmt.Println(err)
+		end(1)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(end))
+}
+
+// build makes the programs.
+func build() (err error) {
+	if bin, err = os.MkdirTemp("", "examples"); err != nil {
+		return err
+	}
+	args := append([]string{"build", "-o", bin}, buildFlags...)
 	out, err := exec.Command("go", append(args, "./xio_server", "./xio_client")...).CombinedOutput()
 	if err != nil {
-		fmt.Printf("building the examples: %v\n%s", err, out)
-		return 1
+		return fmt.Errorf("building the examples: %w\n%s", err, out)
 	}
-	return m.Run()
+	return nil
 }
 
 func command(t *testing.T, program string, args ...string) *exec.Cmd {

@@ -63,9 +63,20 @@ func (b *Buffer) Resize(n int) {
 
 // Retain adds a reference; the buffer must not have been released for good.
 func (b *Buffer) Retain() {
-	if b.refs.Add(1) <= 1 {
+	if !b.TryRetain() {
 		panic("pool: retain of a released buffer")
 	}
+}
+
+// TryRetain adds a reference, unless the buffer has been released for good and
+// not been handed out again; it says whether it did.
+func (b *Buffer) TryRetain() bool {
+	for n := b.refs.Load(); n > 0; n = b.refs.Load() {
+		if b.refs.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+	return false
 }
 
 // Release drops a reference. The last one gives the memory back to the pool, or

@@ -36,6 +36,7 @@ type call struct {
 	traced    func(error)
 	at        int64 // driver: when it was handed to the library
 	size, got int   // header and data, out and in
+	copied    int   // data copied into C memory
 	rsp       *Response
 	err       error
 	bufs      [MaxSegments]*pool.Buffer
@@ -192,18 +193,24 @@ func (c *Connection) fill(ctx context.Context, o order, header []byte) (*call, e
 		return nil, err
 	}
 	// Memory first: once a slot is taken nothing may fail.
+	if !m.retain() {
+		return nil, &Error{Op: op, URI: c.uri, Code: ErrMsgInvalid, Text: releasedText}
+	}
 	var large *pool.Buffer
 	if len(m.Data) > MaxInlineData {
 		var err error
 		if large, err = copyToPool(ctx, m.Data, o.wait); err != nil {
+			m.release(len(m.Buffers))
 			return nil, poolError(op, c.uri, err)
 		}
 	}
 	cl, err := c.slot(ctx, o.wait)
 	if cl == nil {
 		if large != nil {
+			c.stats.addCopies(1, uint64(large.Len()))
 			large.Release()
 		}
+		m.release(len(m.Buffers))
 		switch {
 		case err != nil:
 			return nil, contextError(op, c.uri, err)
@@ -225,10 +232,9 @@ func (c *Connection) fill(ctx context.Context, o order, header []byte) (*call, e
 		cl.add(large)
 	}
 	for _, b := range m.Buffers {
-		b.Retain()
 		cl.add(b)
 	}
-	cl.size, cl.got = len(header)+m.Len(), 0
+	cl.size, cl.got, cl.copied = len(header)+m.Len(), 0, len(m.Data)
 	return cl, nil
 }
 

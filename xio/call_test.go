@@ -251,7 +251,8 @@ func TestCallWaitsForRoom(t *testing.T) {
 		})
 	}
 	eventually(t, "four requests in flight", func() bool { return g.arrived.Load() == 4 })
-	assert.Equal(t, 4, c.Stats().InFlight)
+	// Who looks for a place in vain has it for a moment.
+	eventually(t, "none beyond", func() bool { return c.Stats().InFlight == 4 })
 
 	err := c.TrySend(&Message{}, func(*Response, error) { t.Error("completed") })
 	require.ErrorIs(t, err, ErrTxQueueOverflow)
@@ -389,16 +390,4 @@ func TestManyLargeResponsesHeld(t *testing.T) {
 		rsp.Release()
 	}
 	eventually(t, "slots back", func() bool { return c.Stats().InFlight == 0 })
-}
-
-func TestResponseReleasedTwicePanics(t *testing.T) {
-	if !debugBuild {
-		t.Skip("needs -race or -tags xiodebug: other builds use Responses again")
-	}
-	_, c := pair(t, nil)
-	rsp, err := c.Call(testContext(t), &Message{Data: []byte("x")})
-	require.NoError(t, err)
-	rsp.Release()
-	assert.Panics(t, rsp.Release)
-	assert.Panics(t, func() { rsp.Data() })
 }

@@ -388,6 +388,7 @@ func TestPeerTurnsIntoGarbage(t *testing.T) {
 }
 
 func TestThousandRounds(t *testing.T) {
+	needsClosedSockets(t)
 	rounds := 1000
 	if testing.Short() {
 		rounds = 50

@@ -58,6 +58,7 @@ type Connection struct {
 	uri         string
 	private     bool // the Context is ours alone
 	maxResponse int
+	copyMax     int // see Dialer.CopyResponse
 	depth       int
 	disp        *dispatcher // nil: no handler
 	maxPending  int
@@ -103,7 +104,7 @@ type Connection struct {
 }
 
 func newConnection(ctx *Context, uri string) *Connection {
-	return &Connection{
+	conn := &Connection{
 		ctx:     ctx,
 		uri:     uri,
 		settled: make(chan struct{}),
@@ -111,6 +112,8 @@ func newConnection(ctx *Context, uri string) *Connection {
 		tornCh:  make(chan struct{}),
 		drains:  make(chan struct{}, 1),
 	}
+	conn.stats.all = &ctx.counts
+	return conn
 }
 
 // Session is the session the connection belongs to.
@@ -248,6 +251,7 @@ func (c *Connection) connect(a *cgo.Connect, private []byte) Code {
 
 // makeCalls makes the Go halves of the request slots.
 func (c *Connection) makeCalls() {
+	c.cg.SetCopyMax(c.copyMax)
 	calls := make([]call, c.depth)
 	for i := range calls {
 		cl := &calls[i]
@@ -391,7 +395,8 @@ func (c *Connection) response(e *cgo.Event) {
 	}
 	v := cl.tx.View()
 	cl.got = len(v.Header()) + v.Len()
-	c.stats.bytesIn.Add(uint64(cl.got))
+	t := c.ctx.tally.of(c)
+	t.bytesIn += uint64(cl.got)
 	if err := remoteError(v, c.uri); err != nil {
 		cl.end(nil, err)
 		return
@@ -400,6 +405,7 @@ func (c *Connection) response(e *cgo.Event) {
 		cl.end(kept(cl), nil)
 		return
 	}
+	t.copied(v.Len())
 	cl.end(copied(v), nil)
 }
 

@@ -66,6 +66,7 @@ type Context struct {
 	more     uint32 // atomic, for a driver that looks: there are submissions
 	now      int64  // when the last batch began or ended; see clock
 	counts   turnCounters
+	tally    tally
 
 	closeOnce sync.Once
 	quiet     chan struct{} // closed when Close may return

@@ -19,6 +19,7 @@ const (
 	defaultDepth       = 512
 	maxDepth           = 4096
 	defaultMaxResponse = 64 << 10
+	defaultCopyMax     = 16 << 10
 	defaultMaxPending  = 4096
 )
 
@@ -40,6 +41,11 @@ type Dialer struct {
 	// An installed libxio sets so much memory aside for every request in
 	// flight.
 	MaxResponse int
+	// CopyResponse is up to which size, in bytes, the data of a response is
+	// copied into Go memory, which gives its place in the queue back at once;
+	// a larger one stays where it was received until its Release. Zero means
+	// 16 KiB, negative copies none.
+	CopyResponse int
 	// PrivateData is shown to the server before it accepts. Together with the
 	// URI at most 3800 bytes; nil shows nothing. It is copied.
 	PrivateData []byte
@@ -121,6 +127,14 @@ func (d *Dialer) check() string {
 		return "CloseTimeout out of range"
 	}
 	return ""
+}
+
+// copyMax is CopyResponse with its default worked out.
+func copyMax(n int) int {
+	if n == 0 {
+		return defaultCopyMax
+	}
+	return max(n, 0)
 }
 
 // maxCloseTimeout is what fits the library's 16 bits.
@@ -258,6 +272,7 @@ func (a *attempt) dial(ctx context.Context) (*Connection, error) {
 	c.private = d.Context == nil
 	c.session = a.session
 	c.maxResponse = d.MaxResponse
+	c.copyMax = copyMax(d.CopyResponse)
 	if c.depth = d.QueueDepth; c.depth == 0 {
 		c.depth = defaultDepth
 	}

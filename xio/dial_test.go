@@ -35,6 +35,18 @@ func TestDialBadURI(t *testing.T) {
 	}
 }
 
+// RDMA is refused at once where there is none: always, with the engine.
+func TestRDMA(t *testing.T) {
+	leakCheckFailedConnect(t)
+	_, err := Dial(testContext(t), "rdma://127.0.0.1:1")
+	require.Error(t, err)
+	if cgo.Kin() {
+		require.ErrorIs(t, err, syscall.ENOPROTOOPT)
+		_, err = Listen("rdma://127.0.0.1:0", echo)
+		require.ErrorIs(t, err, syscall.ENOPROTOOPT)
+	}
+}
+
 func TestDialUnresolvableHost(t *testing.T) {
 	_, err := Dial(testContext(t), "tcp://no-such-host.invalid:2061")
 	require.ErrorIs(t, err, ErrAddr)
@@ -266,4 +278,16 @@ func TestListenOnAllAddresses(t *testing.T) {
 	c, err := Dial(testContext(t), "tcp://localhost:"+port)
 	require.NoError(t, err)
 	require.NoError(t, c.Close())
+}
+
+// Both sides name each other's ends of the connection.
+func TestAddresses(t *testing.T) {
+	leakCheck(t)
+	s, c := pair(t, nil)
+	ask(t, c, "x")
+	theirs := s.Connections()[0]
+	assert.Equal(t, s.Addr(), c.RemoteAddr())
+	assert.Equal(t, c.RemoteAddr(), theirs.LocalAddr())
+	assert.Equal(t, c.LocalAddr(), theirs.RemoteAddr())
+	assert.Equal(t, s.URI(), c.URI())
 }

@@ -14,7 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const comingFrom = "../docs/coming-from.md"
+const (
+	comingFrom = "../docs/coming-from.md"
+	features   = "../docs/features.md"
+)
 
 func readText(t *testing.T, path string) string {
 	t.Helper()
@@ -111,23 +114,27 @@ func receiver(d *ast.FuncDecl) string {
 	return ""
 }
 
-// Every Go name on the page exists.
-func TestDocComingFromGo(t *testing.T) {
+// Every Go name on the pages exists.
+func TestDocGoNames(t *testing.T) {
 	packages := map[string]names{
 		"xio":  namesOf(parsePackage(t, ".")),
 		"pool": namesOf(parsePackage(t, "../pool")),
 	}
 	require.True(t, packages["xio"]["Connection.Call"] && packages["pool"]["Source.Get"])
-	found := regexp.MustCompile(`\b(xio|pool)\.([A-Z]\w*(?:\.[A-Z]\w*)?)`).FindAllStringSubmatch(readText(t, comingFrom), -1)
-	require.NotEmpty(t, found)
-	for _, m := range found {
-		assert.True(t, packages[m[1]][m[2]], "%s does not exist", m[0])
-	}
-	// Who writes without the package's name escapes the check above.
-	for span := range strings.SplitSeq(readText(t, comingFrom), "`") {
-		for name := range packages["xio"] {
-			if strings.Contains(name, ".") {
-				assert.NotEqual(t, name, span, "without its package")
+	goName := regexp.MustCompile(`\b(xio|pool)\.([A-Z]\w*(?:\.[A-Z]\w*)?)`)
+	for _, page := range []string{comingFrom, features} {
+		text := readText(t, page)
+		found := goName.FindAllStringSubmatch(text, -1)
+		require.NotEmpty(t, found)
+		for _, m := range found {
+			assert.True(t, packages[m[1]][m[2]], "%s: %s does not exist", page, m[0])
+		}
+		// Who writes without the package's name escapes the check above.
+		for span := range strings.SplitSeq(text, "`") {
+			for name := range packages["xio"] {
+				if strings.Contains(name, ".") {
+					assert.NotEqual(t, name, span, "%s: without its package", page)
+				}
 			}
 		}
 	}
@@ -160,18 +167,21 @@ func TestDocComingFromC(t *testing.T) {
 	}
 }
 
-// The page's links lead somewhere.
-func TestDocComingFromLinks(t *testing.T) {
-	links := regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`).FindAllStringSubmatch(readText(t, comingFrom), -1)
-	require.NotEmpty(t, links)
-	for _, l := range links {
-		path := comingFrom
-		if l[1] != "" {
-			path = filepath.Join(filepath.Dir(comingFrom), l[1])
-		}
-		text := readText(t, path)
-		if l[2] != "" {
-			assert.Contains(t, anchors(text), l[2], l[0])
+// The pages' links lead somewhere.
+func TestDocLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`)
+	for _, page := range []string{comingFrom, features} {
+		links := link.FindAllStringSubmatch(readText(t, page), -1)
+		require.NotEmpty(t, links)
+		for _, l := range links {
+			path := page
+			if l[1] != "" {
+				path = filepath.Join(filepath.Dir(page), l[1])
+			}
+			text := readText(t, path)
+			if l[2] != "" {
+				assert.Contains(t, anchors(text), l[2], l[0])
+			}
 		}
 	}
 }

@@ -227,6 +227,7 @@ func (c *Context) handle(nops, events int) (over bool) {
 	for i := range events {
 		c.event(i)
 	}
+	c.tally.flush()
 	c.wakeFirst()
 	c.counts.add(nops, events)
 	return c.closing && c.finish()

@@ -211,8 +211,10 @@ func TestResolve(t *testing.T) {
 }
 
 func TestInitTwice(t *testing.T) {
-	require.NoError(t, Init(LibraryOptions{SingleStream: single}))
-	require.ErrorIs(t, Init(LibraryOptions{SingleStream: !single}), ErrState)
+	o := libraryOptions()
+	require.NoError(t, Init(o))
+	o.SingleStream = !o.SingleStream
+	require.ErrorIs(t, Init(o), ErrState)
 }
 
 func TestEngine(t *testing.T) {

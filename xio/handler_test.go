@@ -80,23 +80,6 @@ func TestPanicIsLogged(t *testing.T) {
 	assert.Contains(t, out.String(), "this one")
 }
 
-func TestReplyTwice(t *testing.T) {
-	errs := make(chan error, 2)
-	_, c := pair(t, HandlerFunc(func(r *Request) {
-		r.Reply(&Message{Data: []byte("first")})
-		errs <- r.Reply(&Message{Data: []byte("second")})
-		errs <- r.ReplyError(ErrState, "third")
-	}))
-	for range 5 {
-		rsp, err := c.Call(testContext(t), &Message{Data: []byte("x")})
-		require.NoError(t, err)
-		assert.Equal(t, "first", string(rsp.Data()))
-		rsp.Release()
-		require.ErrorIs(t, <-errs, ErrState)
-		require.ErrorIs(t, <-errs, ErrState)
-	}
-}
-
 func TestReplyThatCannotBeSentLeavesTheRequestOpen(t *testing.T) {
 	_, c := pair(t, HandlerFunc(func(r *Request) {
 		err := r.Reply(&Message{Header: make([]byte, MaxHeader+1)})

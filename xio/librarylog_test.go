@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/accelio/accelio-go/xio/cgo"
 )
 
 func TestLogLine(t *testing.T) {
@@ -63,7 +65,6 @@ const logChild = "XIO_TEST_LOGGER"
 
 // The Logger is the process's, so this is a process of its own.
 func TestLibraryLogger(t *testing.T) {
-	needsKin(t) // whose complaint is known
 	if os.Getenv(logChild) == "" {
 		exe, err := os.Executable()
 		require.NoError(t, err)
@@ -82,6 +83,9 @@ func TestLibraryLogger(t *testing.T) {
 	eventually(t, "the library's complaint", func() bool {
 		logged.mu.Lock()
 		defer logged.mu.Unlock()
+		if !cgo.Kin() { // whose words are its own
+			return len(logged.lines) > 0
+		}
 		for _, l := range logged.lines {
 			if strings.HasPrefix(l, "ERROR peer 127.0.0.1:") {
 				return true

@@ -44,18 +44,22 @@ func TestReceiveLimit(t *testing.T) {
 // More requests at once than one turn takes, ending at once.
 func TestManyEventsInOneTurn(t *testing.T) {
 	leakCheck(t)
+	depth := maxDepth
+	if library == withFlowControl {
+		depth = queueMessages
+	}
 	g := newGate()
-	s := listen(t, ListenConfig{Workers: 1, MaxPending: maxDepth}, g)
-	c := dial(t, Dialer{QueueDepth: maxDepth}, s)
-	results := make(chan error, maxDepth)
-	for range maxDepth {
+	s := listen(t, ListenConfig{Workers: 1, MaxPending: depth}, g)
+	c := dial(t, Dialer{QueueDepth: depth}, s)
+	results := make(chan error, depth)
+	for range depth {
 		require.NoError(t, c.Send(testContext(t), &Message{Data: []byte("x")}, func(r *Response, err error) {
 			results <- err
 		}))
 	}
-	eventually(t, "everything sent", func() bool { return c.Stats().Sent == maxDepth })
+	eventually(t, "everything sent", func() bool { return c.Stats().Sent == uint64(depth) })
 	require.NoError(t, c.Close())
-	for range maxDepth {
+	for range depth {
 		require.ErrorIs(t, <-results, ErrMsgFlushed)
 	}
 	assert.Empty(t, results, "each ended once")

@@ -291,6 +291,7 @@ func (s *Server) connected(ctx *Context, e *cgo.Event) {
 	c.sessionID = e.SessionID
 	c.depth = s.cfg.QueueDepth
 	c.maxResponse = s.cfg.MaxResponse
+	c.copyMax = copyMax(s.cfg.CopyResponse)
 	c.maxPending = s.cfg.MaxPending
 	c.disp = s.disp
 	c.logger = s.cfg.Logger

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -17,22 +16,49 @@ import (
 	"github.com/accelio/accelio-go/xio/cgo"
 )
 
+// libraryEnv names an option of the library that this process runs the suite with:
+// such options are the process's, so others need others. See library_test.go.
+const libraryEnv = "XIO_TEST_LIBRARY"
+
+const (
+	withSingleStream = "single stream"
+	withFlowControl  = "flow control"
+	withReconnect    = "reconnect"
+)
+
+var library = os.Getenv(libraryEnv)
+
 // single says that this process uses single-stream connections: the only ones
 // that pass through a proxy, since a pair of sockets finds each other by address.
-var single = os.Getenv("XIO_TEST_SINGLE_STREAM") != ""
+var single = library == withSingleStream
+
+func libraryOptions() LibraryOptions {
+	return LibraryOptions{
+		SingleStream: single,
+		FlowControl:  library == withFlowControl,
+		Reconnect:    library == withReconnect,
+	}
+}
 
 func TestMain(m *testing.M) {
-	o := LibraryOptions{SingleStream: single}
+	o := libraryOptions()
 	var leaks []goleak.Option
 	if os.Getenv(logChild) != "" {
 		o.Logger = slog.New(&logged)
+		if !cgo.Kin() {
+			o.LogLevel = LogTrace // it says little else
+		}
 		leaks = append(leaks, goleak.IgnoreAnyFunction("github.com/accelio/accelio-go/xio.(*logPipe).copyTo"))
 	}
 	if err := Init(o); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	fmt.Println("engine:", Engine(), "single stream:", single)
+	fmt.Println("engine:", Engine(), "with:", library)
+	// What Go's runtime and the library open once is no test's leak.
+	if s, err := Listen("tcp://127.0.0.1:0", echo); err == nil {
+		s.Close()
+	}
 	goleak.VerifyTestMain(m, leaks...)
 }
 
@@ -144,23 +170,6 @@ func needsSingleStream(t testing.TB) {
 	if !single {
 		t.Skip("runs as part of TestSingleStream")
 	}
-}
-
-// The option is the process's, so the suite runs once more in a process of its
-// own.
-func TestSingleStream(t *testing.T) {
-	if single {
-		t.Skip("this is that process")
-	}
-	exe, err := os.Executable()
-	require.NoError(t, err)
-	cmd := exec.CommandContext(suiteContext(t), exe, "-test.short", "-test.v", "-test.timeout=2m")
-	cmd.Env = append(os.Environ(), "XIO_TEST_SINGLE_STREAM=1")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, tail(out, 20000))
-	}
-	require.Contains(t, string(out), "--- PASS: TestBytesInSmallPieces")
 }
 
 func tail(b []byte, n int) []byte { return b[max(0, len(b)-n):] }

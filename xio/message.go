@@ -20,7 +20,8 @@ type Message struct {
 	// Buffers follow Data and are sent from where they are. The library holds
 	// a reference of its own until it is done with them: they may be released
 	// at once. When their bytes may be written to again is said by the method
-	// that sends them.
+	// that sends them. One that was released before makes it fail
+	// with ErrMsgInvalid.
 	Buffers []*pool.Buffer
 	// MaxResponse is, on a request, the largest response data to accept, in
 	// bytes, up to MaxMessage. Zero means the Dialer's MaxResponse. A response
@@ -66,6 +67,26 @@ func (m *Message) check(header []byte) (Code, string) {
 	return 0, ""
 }
 
+const releasedText = "a buffer was released before"
+
+// retain takes a reference to every buffer, or to none if one has none left.
+func (m *Message) retain() bool {
+	for i, b := range m.Buffers {
+		if !b.TryRetain() {
+			m.release(i)
+			return false
+		}
+	}
+	return true
+}
+
+// release gives the references to the first n buffers back.
+func (m *Message) release(n int) {
+	for _, b := range m.Buffers[:n] {
+		b.Release()
+	}
+}
+
 // received is what Request and Response have in common: a message that arrived,
 // either in C memory (view) or copied (header, data).
 type received struct {
@@ -73,10 +94,12 @@ type received struct {
 	data   []byte
 	segs   [][]byte // nil: data is the only segment
 	n      int
+	stats  *counters // of a view: count the copy that whole may make
 }
 
 // fromView points r into C memory.
-func (r *received) fromView(v cgo.View) {
+func (r *received) fromView(v cgo.View, stats *counters) {
+	r.stats = stats
 	r.header = v.Header()
 	r.n = v.Len()
 	r.segs = r.segs[:0]
@@ -126,6 +149,7 @@ func (r *received) whole() []byte {
 		for _, s := range r.segs {
 			b = append(b, s...)
 		}
+		r.stats.addCopies(1, uint64(r.n))
 		r.data = b
 	}
 	return r.data

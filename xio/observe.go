@@ -42,7 +42,7 @@ func (cl *call) observe(err error) {
 	c := cl.conn
 	d := time.Duration(c.ctx.now - cl.at)
 	if !cl.oneWay && err == nil {
-		c.stats.answer(d)
+		c.ctx.tally.of(c).answer(d)
 	}
 	if c.observer != nil {
 		i := MessageInfo{Conn: c, OneWay: cl.oneWay, BytesOut: cl.size, BytesIn: cl.got, Latency: d, Err: err}

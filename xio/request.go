@@ -54,6 +54,7 @@ type Request struct {
 	nbufs  int
 	life   lifetime
 	size   int   // header and data, as they arrived
+	copied int   // data of the reply that was copied into C memory
 	at     int64 // when
 	traced func(error)
 }
@@ -136,27 +137,32 @@ func (r *Request) Reply(m *Message) error {
 		return r.fail(code, why)
 	case !r.fits(len(m.Header), m.Len()):
 		return r.fail(ErrMsgSize, "the requester takes less")
+	case !m.retain():
+		return r.fail(ErrMsgInvalid, releasedText)
 	}
+	copied := len(m.Data)
 	switch {
 	case len(m.Data) == 0:
 		r.rx.Begin(m.Header, nil)
 	case len(m.Data) >= aliasMin && r.owns(m.Data):
 		r.rx.Begin(m.Header, nil)
 		r.rx.Add(m.Data, cgo.Region{})
+		copied = 0
 	case len(m.Data) <= cgo.InlineReply:
 		r.rx.Begin(m.Header, m.Data)
 	default:
 		b, err := copyToPool(context.Background(), m.Data, false)
 		if err != nil {
+			m.release(len(m.Buffers))
 			return r.poolError(err)
 		}
 		r.rx.Begin(m.Header, nil)
 		r.add(b)
 	}
 	for _, b := range m.Buffers {
-		b.Retain()
 		r.add(b)
 	}
+	r.copied = copied
 	return r.submit(len(m.Header)+m.Len(), nil)
 }
 
@@ -353,7 +359,8 @@ func (c *Connection) newRequest(e *cgo.Event) *Request {
 	r.idle.Store(false)
 	r.life.begin()
 	r.state.Store(reqOpen)
-	r.in.fromView(r.rx.View())
+	r.copied = 0
+	r.in.fromView(r.rx.View(), &c.stats)
 	r.size, r.at, r.traced = len(r.in.header)+r.in.n, c.ctx.now, nil
 	c.stats.bytesIn.Add(uint64(r.size))
 	c.ctx.counts.arrived(r.in.n)

@@ -7,7 +7,7 @@ import (
 )
 
 // Response is the answer to a request. What its methods return is valid until
-// Release. A small response (up to 16 KiB) is a copy in Go memory; a larger one
+// Release. A small response (see Dialer.CopyResponse) is a copy in Go memory; a larger one
 // stays in the library's memory and occupies its place in the connection's
 // queue until Release. One goroutine at a time.
 type Response struct {
@@ -39,7 +39,7 @@ func copied(v cgo.View) *Response {
 func kept(c *call) *Response {
 	r := newResponse()
 	r.call = c
-	r.in.fromView(c.tx.View())
+	r.in.fromView(c.tx.View(), &c.conn.stats)
 	return r
 }
 

@@ -53,8 +53,10 @@ type ListenConfig struct {
 	// QueueDepth is how many requests and one-way messages to a client may be in
 	// flight. Zero means 512; at most 4096.
 	QueueDepth int
-	// MaxResponse is for requests to a client what it is in Dialer.
-	MaxResponse int
+	// MaxResponse and CopyResponse are for requests to a client what they are
+	// in Dialer.
+	MaxResponse  int
+	CopyResponse int
 	// MaxPending is how many requests of one connection may be unanswered;
 	// more are answered with ErrTxQueueOverflow. Zero and less mean 4096.
 	MaxPending int

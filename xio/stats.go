@@ -6,9 +6,11 @@ import (
 	"github.com/accelio/accelio-go/xio/cgo"
 )
 
-// turnCounters are what ContextStats is read from. The driver alone writes them.
+// turnCounters are what ContextStats is read from. The driver alone writes them, but
+// for the copies.
 type turnCounters struct {
 	turns, submissions, events, parks atomic.Uint64
+	copies, bytesCopied               atomic.Uint64 // by others too
 
 	conns   atomic.Int32
 	cg      *cgo.Context
@@ -49,6 +51,8 @@ type ContextStats struct {
 	Parks        uint64 // waits in Go's netpoller
 	Parked       bool   // the driver waits at present, or nobody calls Turn; one that neither waits nor turns is in a handler or completion
 	Connections  int    // at present, those that only wait for handlers or Responses included
+	Copies       uint64 // copies of payload, see ConnectionStats, ended connections included
+	BytesCopied  uint64 // and their bytes
 	ReceiveBytes uint64 // memory of large requests and one-ways (see ContextOptions.MaxReceive) that have arrived and are not yet released, as of the last turn
 }
 
@@ -64,5 +68,7 @@ func (c *Context) Stats() ContextStats {
 		Parked:       c.state.Load() == parked,
 		Connections:  int(t.conns.Load()),
 		ReceiveBytes: t.receive.Load(),
+		Copies:       t.copies.Load(),
+		BytesCopied:  t.bytesCopied.Load(),
 	}
 }

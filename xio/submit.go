@@ -109,7 +109,7 @@ var replyOps = [...]uint32{
 func (c *Context) fill() int {
 	ops := c.cg.Ops()
 	n := 0
-	var sent tally
+	now := false
 	for n < len(ops) {
 		if c.backlog == nil {
 			if c.backlog = c.subs.take(); c.backlog == nil {
@@ -120,11 +120,13 @@ func (c *Context) fill() int {
 		c.backlog, s.next = s.next, nil
 		switch s.kind {
 		case subSend:
-			if sent.conn == nil {
-				c.now = clock()
+			if !now {
+				c.now, now = clock(), true
 			}
 			if s.call.begin() {
-				sent.add(s.call.conn, s.call.size)
+				t := c.tally.of(s.call.conn)
+				t.send(s.call.size)
+				t.copied(s.call.copied)
 				ops[n] = cgo.Op{Kind: cgo.OpSend, P: s.call.tx.Submission()}
 				n++
 			}
@@ -144,6 +146,8 @@ func (c *Context) fill() int {
 			s.call.conn.cancels++
 			c.canceled = append(c.canceled, s.call.conn)
 		case subReply, subCanceled, subReleaseMsg:
+			c.tally.of(s.req.conn).copied(s.req.copied)
+			s.req.copied = 0
 			ops[n] = cgo.Op{Kind: replyOps[s.kind], P: s.req.rx.Submission()}
 			n++
 			c.replied = append(c.replied, s.req)
@@ -153,30 +157,8 @@ func (c *Context) fill() int {
 			s.fn()
 		}
 	}
-	sent.flush()
+	c.tally.flush()
 	return n
-}
-
-// tally counts messages that are submitted one after another on a connection.
-type tally struct {
-	conn            *Connection
-	messages, bytes uint64
-}
-
-func (t *tally) add(conn *Connection, bytes int) {
-	if conn != t.conn {
-		t.flush()
-		*t = tally{conn: conn}
-	}
-	t.messages++
-	t.bytes += uint64(bytes)
-}
-
-func (t *tally) flush() {
-	if t.conn != nil {
-		t.conn.stats.sent.Add(t.messages)
-		t.conn.stats.bytesOut.Add(t.bytes)
-	}
 }
 
 // settle does what waits for the batch to have been submitted.

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 // The engine as a whole: every source, compiled once for each compiler and
@@ -68,9 +70,10 @@ func TestMain(m *testing.M) {
 	}
 	builders.dir = dir
 	builders.built = make(map[string]*builder)
-	status := m.Run()
-	os.RemoveAll(dir)
-	os.Exit(status)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
+		os.RemoveAll(dir)
+		os.Exit(status)
+	}))
 }
 
 // engineBuilder returns the builder for a compiler and sanitizer with all of

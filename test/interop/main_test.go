@@ -47,12 +47,13 @@ func TestMain(m *testing.M) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	code := m.Run()
-	if err := removePeers(); err != nil {
-		fmt.Println(err)
-		code = 1
-	}
-	os.Exit(code)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if err := removePeers(); err != nil {
+			fmt.Println(err)
+			code = 1
+		}
+		os.Exit(code)
+	}))
 }
 
 // again runs this test program's tests of the given names in another mode.

@@ -170,6 +170,11 @@ void xg_conn_close_time(struct xg_conn *cn, uint32_t secs)
 	xio_modify_connection(cn->xio, &at, XIO_CONNECTION_ATTR_DISCONNECT_TIMEOUT);
 }
 
+void xg_conn_copy_max(struct xg_conn *cn, uint64_t len)
+{
+	cn->copy_max = len;
+}
+
 int xg_disconnect(struct xg_conn *cn)
 {
 	if (!cn->xio || cn->torn)

@@ -157,6 +157,10 @@ func (cn *Conn) SetKey(key unsafe.Pointer, gen uint32) {
 //	int xio_modify_connection(struct xio_connection *, struct xio_connection_attr *, int)
 func (cn *Conn) SetCloseTime(secs int) { C.xg_conn_close_time(cn.c(), C.uint32_t(secs)) }
 
+// SetCopyMax sets the data length of a response, in bytes, above which its
+// record has FlagKeep; without it one is valid until the next turn.
+func (cn *Conn) SetCopyMax(n int) { C.xg_conn_copy_max(cn.c(), C.uint64_t(n)) }
+
 // RejectData is what the server said with its rejection, on the embedded engine.
 func (cn *Conn) RejectData() []byte {
 	var n C.uint32_t

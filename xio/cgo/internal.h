@@ -114,6 +114,7 @@ struct xg_conn {
 	void			*reject_data;
 	struct xg_addrs		addrs;
 
+	uint64_t		copy_max;	/* responses up to this are copied by Go */
 	struct xg_tx		*tx;
 	uint8_t			*tx_buf;
 	uint32_t		depth;

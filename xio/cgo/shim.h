@@ -267,6 +267,8 @@ uint32_t xg_conn_index(struct xg_conn *cn);
 struct xg_tx *xg_conn_tx(struct xg_conn *cn, uint32_t index);
 void xg_conn_key(struct xg_conn *cn, void *key, uint32_t gen);
 void xg_conn_close_time(struct xg_conn *cn, uint32_t secs);
+/* Responses with more data than that stay until XG_OP_RELEASE. */
+void xg_conn_copy_max(struct xg_conn *cn, uint64_t len);
 void xg_conn_addrs(struct xg_conn *cn, struct xg_addrs *a);
 struct xg_session *xg_conn_session(struct xg_conn *cn);
 /* What the server said with its rejection. */

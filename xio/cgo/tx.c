@@ -13,8 +13,6 @@
 
 #include "internal.h"
 
-#define SMALL_RSP	16384	/* responses up to this are copied by Go */
-
 static void tx_event(struct xg_tx *t, int kind, int status, int flags)
 {
 	struct xg_event *e = xg_push(t->conn->ctx, kind);
@@ -118,7 +116,7 @@ int xg_on_response(struct xio_msg *m)
 	c = t->conn->ctx;
 	t->state = XG_SLOT_READY;
 	xg_view_of(&t->in, &m->in);
-	if (t->in.len > SMALL_RSP) {
+	if (t->in.len > t->conn->copy_max) {
 		tx_event(t, XG_EV_RESPONSE, 0, XG_KEEP);
 		return 0;
 	}
