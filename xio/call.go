@@ -347,6 +347,7 @@ func (cl *call) begin() bool {
 		cl.end(nil, &Error{Op: cl.op(), URI: cl.conn.uri, Code: ErrMsgCanceled, Text: "given up before it was sent"})
 	default:
 		cl.inFlight = true
+		cl.conn.ctx.inFlight++
 		return true
 	}
 	return false
@@ -355,7 +356,10 @@ func (cl *call) begin() bool {
 // end finishes the call with a response or an error, exactly once.
 func (cl *call) end(rsp *Response, err error) {
 	cl.observe(err)
-	cl.inFlight = false
+	if cl.inFlight {
+		cl.inFlight = false
+		cl.conn.ctx.inFlight--
+	}
 	for i, b := range cl.bufs[:cl.nbufs] {
 		b.Release()
 		cl.bufs[i] = nil

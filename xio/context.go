@@ -63,6 +63,8 @@ type Context struct {
 	first    *call // of those whose goroutines are to be woken, see wakeUp
 	last     *call
 	linger   linger
+	inFlight int    // messages of this side that the library has, or events tell of
+	read     int    // events of the last turn that were handled
 	more     uint32 // atomic, for a driver that looks: there are submissions
 	now      int64  // when the last batch began or ended; see clock
 	counts   turnCounters

@@ -134,12 +134,12 @@ func (c *Context) turns() (over, look bool) {
 	fed := false
 	for n := 1; ; n++ {
 		nops := c.fill()
-		events, again := c.cg.Turn(nops)
+		events, again := c.cg.Turn(nops, c.read)
 		if c.handle(nops, events) {
 			return true, false
 		}
 		fed = fed || events > 0
-		again = c.yield() || again || c.backlog != nil || !c.subs.empty()
+		again = c.yield() || again || c.read < events || c.backlog != nil || !c.subs.empty()
 		// Where there is always more to do it is not for waiting either.
 		if fed && c.how == DriveAuto && (!again || n%lookAfter == 0) && c.linger.due() {
 			return false, true
@@ -158,8 +158,9 @@ func (c *Context) turns() (over, look bool) {
 }
 
 const (
-	lookAfter = 8 // turns without a wait
-	yieldNS   = 1_000_000
+	lookAfter  = 8  // turns without a wait
+	splitLeast = 96 // events; halves of fewer cost more than they gain
+	yieldNS    = 1_000_000
 )
 
 // look drives without waits, until nothing has come for a while; for ever with
@@ -180,9 +181,9 @@ func (c *Context) look() (over bool) {
 		nops := c.fill()
 		var events int
 		if woke {
-			events = c.cg.Look(nops, nil)
+			events = c.cg.Look(nops, c.read, nil)
 		} else {
-			events = c.cg.Look(nops, &c.more)
+			events = c.cg.Look(nops, c.read, &c.more)
 		}
 		if c.handle(nops, events) {
 			return true
@@ -219,17 +220,26 @@ func (c *Context) look() (over bool) {
 
 // handle deals with what a turn brought. It returns true when the Context is
 // finished.
+//
+// If everything that was in flight has come back at once, the peer has nothing to do
+// until more goes out. The first half is handled and goes out with the next turn then,
+// and the peer works on that while the other half is handled; from there on the two
+// sides take turns with the halves.
 func (c *Context) handle(nops, events int) (over bool) {
 	c.settle()
+	c.read = events
+	if events >= splitLeast && 0 < c.inFlight && c.inFlight <= events {
+		c.read = (events + 1) / 2
+	}
 	if events > 0 {
 		c.now = clock()
 	}
-	for i := range events {
+	for i := range c.read {
 		c.event(i)
 	}
 	c.tally.flush()
 	c.wakeFirst()
-	c.counts.add(nops, events)
+	c.counts.add(nops, c.read)
 	return c.closing && c.finish()
 }
 

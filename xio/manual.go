@@ -54,7 +54,7 @@ func (c *Context) tryTurn() (did, ok bool) {
 		return false, false
 	}
 	nops := c.fill()
-	events, again := c.cg.Turn(nops)
+	events, again := c.cg.Turn(nops, c.read)
 	if c.handle(nops, events) {
 		c.finishDrive()
 		return true, true

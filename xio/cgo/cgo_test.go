@@ -50,7 +50,7 @@ func TestContextTurns(t *testing.T) {
 	defer c.Free()
 	quiet := func() {
 		for range 100 {
-			if _, again := c.Turn(0); !again {
+			if _, again := c.Turn(0, 0); !again {
 				return
 			}
 		}
@@ -59,7 +59,7 @@ func TestContextTurns(t *testing.T) {
 	quiet()
 	c.Wake()
 	c.Wake()
-	events, again := c.Turn(0)
+	events, again := c.Turn(0, 0)
 	assert.Zero(t, events)
 	_ = again
 	quiet()

@@ -122,7 +122,7 @@ int xg_conn_free(struct xg_conn *cn)
 	int err = 0;
 
 	xg_here = cn->ctx;
-	xg_auto_release(cn);
+	xg_release_unread(cn);
 	/* Its session may end with it, inside the call. */
 	cn->session = NULL;
 	if (cn->xio && xio_connection_destroy(cn->xio)) {

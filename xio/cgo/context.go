@@ -152,10 +152,11 @@ func (c *Context) Wake() { C.xg_wake(c.p) }
 func (c *Context) Ops() []Op { return c.ops }
 
 // Turn submits the first nops submissions, lets the library run without
-// blocking, and returns how many events to read, and whether another turn
-// should follow before waiting for PollFD.
-func (c *Context) Turn(nops int) (events int, again bool) {
-	t := C.xg_turn(c.p, C.uint32_t(nops))
+// blocking, and returns how many events there are to read, and whether another
+// turn should follow before waiting for PollFD. read says how many of the last
+// turn's events were read: the others are the first ones now.
+func (c *Context) Turn(nops, read int) (events int, again bool) {
+	t := C.xg_turn(c.p, C.uint32_t(nops), C.uint32_t(read))
 	c.ev = unsafe.Pointer(t.ev)
 	return int(t.events), t.ready != 0
 }
@@ -163,8 +164,8 @@ func (c *Context) Turn(nops int) (events int, again bool) {
 // Look is Turn for a driver that does not wait for PollFD. With more it looks for
 // events for some microseconds, unless *more, which others set, says that there are
 // more submissions.
-func (c *Context) Look(nops int, more *uint32) (events int) {
-	t := C.xg_look(c.p, C.uint32_t(nops), (*C.uint32_t)(more))
+func (c *Context) Look(nops, read int, more *uint32) (events int) {
+	t := C.xg_look(c.p, C.uint32_t(nops), C.uint32_t(read), (*C.uint32_t)(more))
 	c.ev = unsafe.Pointer(t.ev)
 	return int(t.events)
 }

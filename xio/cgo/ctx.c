@@ -7,8 +7,8 @@
  *   submissions, lets the library run without waiting, and leaves records.
  * - The event array cannot overflow: whoever creates an object or a slot first
  *   reserves room for every record it can produce between two turns.
- * - A record stays readable until the next turn begins. Records written
- *   between turns (by calls such as xg_disconnect) are kept for the next one.
+ * - A record stays until a turn is told that it was read. Others, and those
+ *   written between turns (by calls such as xg_disconnect), come again.
  * - The wake-up eventfd makes the poll descriptor readable from any thread; the
  *   library's own stop call loses wake-ups.
  * - While Go looks nobody waits for the poll descriptor, and the eventfd is left
@@ -232,31 +232,26 @@ struct xg_event *xg_events(struct xg_ctx *c)
 	return c->ev;
 }
 
-/* Forgets the records that Go has read, and the responses behind them. */
-static void begin(struct xg_ctx *c, uint32_t nops)
+/* Drops the records that Go has read, and the small responses behind them. */
+static void begin(struct xg_ctx *c, uint32_t nops, uint32_t read)
 {
-	struct xg_tx *tx;
+	uint32_t i;
 
 	xg_here = c;
-	if (c->taken) {
-		c->nev -= c->taken;
-		if (c->nev)
-			memmove(c->ev, c->ev + c->taken, c->nev * sizeof(*c->ev));
-		c->taken = 0;
-	}
-	while ((tx = c->auto_rel)) {
-		c->auto_rel = tx->next;
-		tx->next = NULL;
-		xg_release(tx);
-	}
+	for (i = 0; i < read; i++)
+		xg_response_read(&c->ev[i]);
+	c->nev -= read;
+	if (c->nev && read)
+		memmove(c->ev, c->ev + read, c->nev * sizeof(*c->ev));
 	c->nops = nops;
 }
 
-static void passes(struct xg_ctx *c)
+/* With records left to read, only what is submitted need go out. */
+static void passes(struct xg_ctx *c, uint32_t nops)
 {
-	int pass;
+	int pass, most = c->nev == 0 ? PASSES : nops > 0;
 
-	for (pass = 0; pass < PASSES && c->nev < EVENTS_SOFT; pass++) {
+	for (pass = 0; pass < most && c->nev < EVENTS_SOFT; pass++) {
 		uint32_t before = c->nev;
 
 		xio_context_poll_wait(c->xio, 0);
@@ -269,18 +264,17 @@ static struct xg_turned turned(struct xg_ctx *c)
 {
 	struct xg_turned t = { c->ev, c->nev, 1 };
 
-	c->taken = c->nev;
 	return t;
 }
 
-struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops)
+struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops, uint32_t read)
 {
 	struct xg_turned t;
 
 	c->looking = 0;
-	begin(c, nops);
+	begin(c, nops, read);
 	submit(c);
-	passes(c);
+	passes(c, nops);
 	t = turned(c);
 	if (t.events == 0 && nops == 0) {
 		/* Anything left unread would give no new edge to whoever
@@ -300,18 +294,19 @@ static int64_t now_ns(void)
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-struct xg_turned xg_look(struct xg_ctx *c, uint32_t nops, const uint32_t *more)
+struct xg_turned xg_look(struct xg_ctx *c, uint32_t nops, uint32_t read,
+			 const uint32_t *more)
 {
 	int64_t end;
 
-	begin(c, nops);
+	begin(c, nops, read);
 	if (!xg_kin()) {
 		submit(c);
 	} else if (!c->looking) {
 		c->looking = 1;
 		xg_wake(c);
 	}
-	passes(c);
+	passes(c, nops);
 	submit(c);
 	if (more && c->nev == 0) {
 		end = now_ns() + LOOK_NS;

@@ -48,11 +48,9 @@ struct xg_ctx {
 	int			looking;	/* in xg_look last; wake_fd is readable */
 	struct xg_event		*ev;
 	uint32_t		nev;		/* written */
-	uint32_t		taken;		/* handed to Go by the last turn */
 	uint32_t		ev_cap;
 	uint32_t		ev_need;	/* most that live objects can produce */
 
-	struct xg_tx		*auto_rel;	/* responses to release at the next turn */
 
 	struct xg_block		*idle[XG_MEM_CLASSES];
 	uint64_t		idle_bytes;
@@ -178,7 +176,8 @@ void xg_fill_out(struct xio_vmsg *m, const struct xg_out *o, uint8_t *buf);
 void xg_send(struct xg_tx *t);
 void xg_release(struct xg_tx *t);
 void xg_cancel(struct xg_tx *t, uint32_t gen);
-void xg_auto_release(struct xg_conn *cn);
+void xg_response_read(struct xg_event *e);
+void xg_release_unread(struct xg_conn *cn);
 void xg_tx_ended(struct xg_tx *t, int status);
 int xg_on_response(struct xio_msg *m);
 int xg_on_delivered(struct xio_session *s, struct xio_msg *m, int last, void *user);

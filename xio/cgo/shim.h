@@ -32,7 +32,7 @@ struct xg_conn;
 
 enum xg_event_kind {
 	XG_EV_NONE,		/* nothing any more */
-	XG_EV_RESPONSE,		/* slot p answered; data valid until the next turn, or release */
+	XG_EV_RESPONSE,		/* slot p answered; data valid until it is dropped as read, or release */
 	XG_EV_ENDED,		/* slot p ended without response: status, 0 for a one-way that went */
 	XG_EV_DELIVERED,	/* the peer's application has seen request p; its end follows */
 	XG_EV_REQUEST,		/* request in receive slot p */
@@ -108,7 +108,7 @@ struct xg_tx {
 	uint32_t	receipt;	/* set by Go: wants to know when the peer has seen it */
 	struct xg_out	out;
 	struct xg_view	in;
-	struct xg_tx	*next;
+	uint32_t	unread;		/* a small response whose record is still there */
 	struct xio_msg	msg;
 };
 
@@ -212,10 +212,12 @@ uint64_t xg_ctx_receive_bytes(struct xg_ctx *c);
 void xg_wake(struct xg_ctx *c);				/* any thread */
 struct xg_op *xg_ops(struct xg_ctx *c, uint32_t *cap);
 struct xg_event *xg_events(struct xg_ctx *c);
-struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops);
+/* read: how many records of the last turn were read. */
+struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops, uint32_t read);
 /* For a driver that does not wait. With more it looks for some microseconds until
  * there are records, or *more is not 0, because there is more to submit. */
-struct xg_turned xg_look(struct xg_ctx *c, uint32_t nops, const uint32_t *more);
+struct xg_turned xg_look(struct xg_ctx *c, uint32_t nops, uint32_t read,
+			 const uint32_t *more);
 
 /* ---- sessions (session.c) ---- */
 struct xg_session_args {

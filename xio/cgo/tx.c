@@ -5,8 +5,8 @@
  * Design notes
  * - Every submitted slot produces exactly one record that ends it: RESPONSE or
  *   ENDED. A DELIVERED may come before.
- * - A small response is released by the shim at the next turn; Go copies it in
- *   between. A large one stays until Go submits XG_OP_RELEASE.
+ * - A small response is released by the shim when its record is dropped; Go has
+ *   copied it by then. A large one stays until Go submits XG_OP_RELEASE.
  */
 #include <errno.h>
 #include <string.h>
@@ -69,22 +69,26 @@ void xg_release(struct xg_tx *t)
 		xio_release_response(&t->msg);
 }
 
-/* Gives back the responses of cn that wait for the next turn. */
-void xg_auto_release(struct xg_conn *cn)
+/* A record is dropped: the small response that it told of goes back. */
+void xg_response_read(struct xg_event *e)
 {
-	struct xg_tx **pp = &cn->ctx->auto_rel;
+	struct xg_tx *t = e->p;
 
-	while (*pp) {
-		struct xg_tx *t = *pp;
+	if (e->kind != XG_EV_RESPONSE || !t->unread)
+		return;
+	t->unread = 0;
+	xg_release(t);
+}
 
-		if (t->conn != cn) {
-			pp = &t->next;
-			continue;
-		}
-		*pp = t->next;
-		t->next = NULL;
-		xg_release(t);
-	}
+/* Gives back the responses of cn whose records are still there. */
+void xg_release_unread(struct xg_conn *cn)
+{
+	struct xg_ctx *c = cn->ctx;
+	uint32_t i;
+
+	for (i = 0; i < c->nev; i++)
+		if (c->ev[i].conn == cn)
+			xg_response_read(&c->ev[i]);
 }
 
 /*
@@ -109,19 +113,16 @@ static struct xg_tx *tx_of(struct xio_msg *m)
 int xg_on_response(struct xio_msg *m)
 {
 	struct xg_tx *t = tx_of(m);
-	struct xg_ctx *c;
 
 	if (!t)
 		return 0;
-	c = t->conn->ctx;
 	t->state = XG_SLOT_READY;
 	xg_view_of(&t->in, &m->in);
 	if (t->in.len > t->conn->copy_max) {
 		tx_event(t, XG_EV_RESPONSE, 0, XG_KEEP);
 		return 0;
 	}
-	t->next = c->auto_rel;
-	c->auto_rel = t;
+	t->unread = 1;
 	tx_event(t, XG_EV_RESPONSE, 0, 0);
 	return 0;
 }
