@@ -95,7 +95,7 @@ func (o *Options) Parse(args []string, w io.Writer, intro, sample string) (help 
 	var pos []string
 	for {
 		if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
-			_, err = io.WriteString(w, usage(fs, intro, "[flags] [<host>]", sample))
+			_, err = io.WriteString(w, HelpFor(fs, intro, "[flags] [<host>]", sample))
 			return true, err
 		} else if err != nil {
 			return false, Usagef("%v", err)
