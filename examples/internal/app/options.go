@@ -61,18 +61,12 @@ func (z *zeroOne) Set(s string) error {
 // flag.
 func NewOptions(name string, server bool, finite uint64, depth int) *Options {
 	o := &Options{fs: flag.NewFlagSet(name, flag.ContinueOnError), server: server, finite: finite, Depth: depth}
-	fs := o.fs
-	number := func(p *int, short, long string, value int, usage string) {
-		fs.IntVar(p, short, value, usage)
-		fs.IntVar(p, long, value, "the same as -"+short)
-	}
-	number(&o.CPU, "c", "cpu", -1, "bind the event loop to `cpu`; -1: any")
-	number(&o.Port, "p", "port", 2061, "port `number`")
-	number(&o.Header, "n", "header-len", 32, fmt.Sprintf("length of the header in `bytes`, 0 to %d", xio.MaxHeader))
-	number(&o.Data, "w", "data-len", 32, "length of the data in `bytes`")
-	for _, n := range []string{"r", "transport"} {
-		fs.StringVar(&o.Transport, n, "tcp", "tcp or rdma; the embedded engine has tcp")
-	}
+	fs := Flags{o.fs}
+	fs.Number(&o.CPU, "c", "cpu", -1, "bind the event loop to `cpu`; -1: any")
+	fs.Number(&o.Port, "p", "port", 2061, "port `number`")
+	fs.Number(&o.Header, "n", "header-len", 32, fmt.Sprintf("length of the header in `bytes`, 0 to %d", xio.MaxHeader))
+	fs.Number(&o.Data, "w", "data-len", 32, "length of the data in `bytes`")
+	fs.Text(&o.Transport, "r", "transport", "tcp", "tcp or rdma; the embedded engine has tcp")
 	for _, n := range []string{"f", "finite-run"} {
 		fs.Var((*zeroOne)(&o.Finite), n, "`0 or 1`: end after "+strconv.FormatUint(finite, 10)+" messages")
 	}

@@ -6,7 +6,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -102,46 +101,30 @@ func (d *Daemon) round(ctx context.Context, hup <-chan os.Signal, serve func(con
 // parse reads the command line. done says that there is no more to do.
 func parse(name, what string, server bool, args []string, w io.Writer) (d *Daemon, done bool, err error) {
 	d = &Daemon{name: name}
-	fs := flag.NewFlagSet(name, flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	fs.Usage = func() {}
+	fs := app.Flags{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError)}
 	var addr, transport string
 	var port int
 	var foreground, version bool
-	text := func(p *string, short, long, value, usage string) {
-		fs.StringVar(p, short, value, usage)
-		fs.StringVar(p, long, value, "the same as -"+short)
-	}
-	yes := func(p *bool, short, long, usage string) {
-		fs.BoolVar(p, short, false, usage)
-		fs.BoolVar(p, long, false, "the same as -"+short)
-	}
-	text(&addr, "a", "addr", "127.0.0.1", "use the specified IP `address`")
-	fs.IntVar(&port, "p", 2061, "use the specified `port`")
-	fs.IntVar(&port, "port", 2061, "the same as -p")
-	text(&transport, "r", "trans", "tcp", "`transport` type (rdma or tcp)")
-	yes(&d.debug, "d", "debug", "debug mode: don't fork, log to standard output, the library too")
-	yes(&foreground, "n", "nofork", "don't fork to the background, log to standard output")
-	yes(&version, "V", "version", "print the version and exit")
+	fs.Text(&addr, "a", "addr", "127.0.0.1", "use the specified IP `address`")
+	fs.Number(&port, "p", "port", 2061, "use the specified `port`")
+	fs.Text(&transport, "r", "trans", "tcp", "`transport` type (rdma or tcp)")
+	fs.Yes(&d.debug, "d", "debug", "debug mode: don't fork, log to standard output, the library too")
+	fs.Yes(&foreground, "n", "nofork", "don't fork to the background, log to standard output")
+	fs.Yes(&version, "V", "version", "print the version and exit")
 	fs.StringVar(&d.pidFile, "pidfile", filepath.Join(os.TempDir(), name+".pid"), "where the process id is kept")
 	if !server {
 		fs.DurationVar(&d.Interval, "i", 100*time.Millisecond, "pause between requests, for example 1s")
 	}
-	switch err := fs.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		_, err = io.WriteString(w, app.HelpFor(fs, name+" "+what+" as a daemon. SIGTERM ends it, SIGHUP makes it begin anew.",
-			"[flags]", name+" -n -a 127.0.0.1 -p 2061 -r tcp"))
-		return d, true, err
-	case err != nil:
-		return d, false, app.Usagef("%v", err)
+	help, err := app.ParseOnly(fs.FlagSet, args, w, name+" "+what+" as a daemon. SIGTERM ends it, SIGHUP makes it begin anew.",
+		name+" -n -a 127.0.0.1 -p 2061 -r tcp")
+	if err != nil || help {
+		return d, help, err
 	}
 	minPort := 1
 	if server {
 		minPort = 0
 	}
 	switch {
-	case fs.NArg() > 0:
-		return d, false, app.Usagef("%q is not a flag", fs.Arg(0))
 	case version:
 		_, err := fmt.Fprintln(w, xio.Engine())
 		return d, true, err
