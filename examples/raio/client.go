@@ -44,7 +44,9 @@ const (
 // Client is a connection to a server. It is safe for concurrent use.
 type Client struct {
 	conn  *xio.Connection
+	depth int
 	maxIO int
+	files files
 }
 
 // Dial connects to a server at uri, "tcp://host:port"; see xio.Dialer.Dial for
@@ -73,8 +75,8 @@ func Dial(ctx context.Context, uri string, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{conn: conn, maxIO: o.MaxIO}
-	if _, err := c.command(ctx, wire.IOSetup, wire.AppendSetup(nil, uint32(o.Depth), 1)); err != nil {
+	c := &Client{conn: conn, depth: o.Depth, maxIO: o.MaxIO}
+	if err := c.setUp(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("raio: set up %s: %w", uri, err), conn.Close())
 	}
 	return c, nil
@@ -135,11 +137,7 @@ func (c *Client) Open(ctx context.Context, path string, flags int) (*File, error
 	case len(path) > MaxPath:
 		return fail(syscall.ENAMETOOLONG)
 	}
-	body, err := c.command(ctx, wire.Open, wire.AppendOpen(nil, w, path))
-	if err != nil {
-		return fail(err)
-	}
-	fd, err := wire.ParseFD(body)
+	fd, err := c.open(ctx, wire.AppendOpen(nil, w, path))
 	if err != nil {
 		return fail(err)
 	}

@@ -133,7 +133,7 @@ func (f *File) Close() error {
 	if f.c.conn.Err() != nil {
 		return nil // the server has closed all files of the connection
 	}
-	if _, err := f.c.command(context.Background(), wire.Close, wire.AppendFD(nil, wire.Close, f.fd)); err != nil {
+	if err := f.c.close(f.fd); err != nil {
 		return f.fail("close", err)
 	}
 	return nil

@@ -136,8 +136,9 @@ func (s *session) serve(req *xio.Request) {
 		s.later(req, r.Command, err, func() ([]byte, error) {
 			return wire.AppendOK(nil, wire.Close), s.remove(fd)
 		})
-	case wire.IOSetup, wire.IODestroy:
-		// Memory follows use here, so there is nothing to set aside.
+	case wire.IOSetup: // memory follows use here, so there is nothing to set aside
+		s.srv.reply(req, &xio.Message{Header: wire.AppendSetUp(nil)})
+	case wire.IODestroy:
 		s.srv.reply(req, &xio.Message{Header: wire.AppendOK(nil, r.Command)})
 	default:
 		s.srv.fail(req, wire.Unknown, syscall.EOPNOTSUPP)

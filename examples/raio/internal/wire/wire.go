@@ -125,6 +125,21 @@ func AppendSetup(b []byte, queues, depth uint32) []byte {
 	return binary.BigEndian.AppendUint32(b, depth)
 }
 
+// closesAny is what a server of this project puts behind its answer to IOSetup,
+// where the C server has nothing and C clients do not look.
+const closesAny = 0x616e7901
+
+// AppendSetUp appends the answer to IOSetup.
+func AppendSetUp(b []byte) []byte {
+	return binary.BigEndian.AppendUint32(answer(b, IOSetup, 4, 0, 0), closesAny)
+}
+
+// ClosesAny says by the answer to IOSetup that files may be closed at any time. A C
+// server needs IODestroy before the first Close, or it crashes.
+func ClosesAny(body []byte) bool {
+	return len(body) >= 4 && binary.BigEndian.Uint32(body) == closesAny
+}
+
 // AppendDestroy appends the request that takes IOSetup back.
 func AppendDestroy(b []byte) []byte { return request(b, IODestroy, 0) }
 
