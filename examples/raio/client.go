@@ -44,8 +44,8 @@ const (
 // Client is a connection to a server. It is safe for concurrent use.
 type Client struct {
 	conn  *xio.Connection
-	depth int
 	maxIO int
+	room  chan struct{} // has one value for each operation in flight
 	files files
 }
 
@@ -70,12 +70,14 @@ func Dial(ctx context.Context, uri string, o Options) (*Client, error) {
 		return nil, fmt.Errorf("raio: operations of %d bytes are not within 1 to %d", o.MaxIO, xio.MaxMessage-xio.MaxHeader)
 	}
 	d := o.Dialer
-	d.QueueDepth = o.Depth
+	// A large answer keeps its place in the library's queue for a moment longer
+	// than its operation lasts.
+	d.QueueDepth = 2 * o.Depth
 	conn, err := d.Dial(ctx, uri)
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{conn: conn, depth: o.Depth, maxIO: o.MaxIO}
+	c := &Client{conn: conn, maxIO: o.MaxIO, room: make(chan struct{}, o.Depth)}
 	if err := c.setUp(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("raio: set up %s: %w", uri, err), conn.Close())
 	}

@@ -23,7 +23,7 @@ type files struct {
 
 // setUp tells the server how many operations there may be.
 func (c *Client) setUp(ctx context.Context) error {
-	body, err := c.command(ctx, wire.IOSetup, wire.AppendSetup(nil, uint32(c.depth), 1))
+	body, err := c.command(ctx, wire.IOSetup, wire.AppendSetup(nil, uint32(cap(c.room)), 1))
 	if err != nil {
 		return err
 	}

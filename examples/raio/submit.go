@@ -44,18 +44,36 @@ type Op struct {
 //
 //	int raio_submit(raio_context_t ctx, long nr, struct raio_iocb *ios[])
 func (c *Client) Submit(ctx context.Context, ops ...*Op) (n int, err error) {
-	return c.submit(ops, func(m *xio.Message, done func(*xio.Response, error)) error {
-		return c.conn.Send(ctx, m, done)
+	return c.submit(ops, func() error {
+		select {
+		case c.room <- struct{}{}:
+			return nil
+		default:
+		}
+		select {
+		case c.room <- struct{}{}:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	})
 }
 
 // TrySubmit is Submit that never waits: at Options.Depth it fails with
 // xio.ErrTxQueueOverflow.
 func (c *Client) TrySubmit(ops ...*Op) (n int, err error) {
-	return c.submit(ops, c.conn.TrySend)
+	return c.submit(ops, func() error {
+		select {
+		case c.room <- struct{}{}:
+			return nil
+		default:
+			return xio.ErrTxQueueOverflow
+		}
+	})
 }
 
-func (c *Client) submit(ops []*Op, send func(*xio.Message, func(*xio.Response, error)) error) (int, error) {
+// submit starts operations; enter finds room for one.
+func (c *Client) submit(ops []*Op, enter func() error) (int, error) {
 	var header [64]byte
 	for i, o := range ops {
 		if err := o.check(c); err != nil {
@@ -71,7 +89,13 @@ func (c *Client) submit(ops []*Op, send func(*xio.Message, func(*xio.Response, e
 			m.Data, m.MaxResponse = o.Buf, 0
 		}
 		m.Header = wire.AppendSubmit(header[:0], w)
-		if err := send(&m, o.completed); err != nil {
+		err := enter()
+		if err == nil {
+			if err = c.conn.TrySend(&m, o.completed); err != nil {
+				<-c.room
+			}
+		}
+		if err != nil {
 			return i, o.File.fail(o.name(), c.why(err))
 		}
 	}
@@ -104,6 +128,7 @@ func (o *Op) completed(rsp *xio.Response, err error) {
 		o.N, err = o.result(rsp)
 		rsp.Release()
 	}
+	<-o.File.c.room
 	o.Err = nil
 	if err != nil {
 		o.Err = o.File.fail(o.name(), err)

@@ -180,27 +180,53 @@ static void bench(char **argv)
 	if (blocks == 0)
 		fail("the file is too small", EINVAL);
 	make_slots(depth, block);
+	/* All that has ended is submitted again in one batch. */
+	struct raio_iocb **batch = calloc((size_t)depth, sizeof(*batch));
+	struct raio_event *ev = calloc((size_t)depth, sizeof(*ev));
+	int n = depth;
+
+	for (int i = 0; i < depth; i++)
+		batch[i] = &slots[i].cb;
 	began = now();
 	end = began + seconds;
-	for (int i = 0; i < depth || flying > 0; i++) {
-		struct slot *s;
+	for (;;) {
+		for (int i = 0; i < n; i++) {
+			struct slot *s = (struct slot *)(void *)batch[i];
 
-		if (i < depth) {
-			s = &slots[i];
-		} else {
-			s = reap();
-			flying--;
-			ops++;
-			if (now() >= end)
-				continue;
+			seed ^= seed << 13;
+			seed ^= seed >> 7;
+			seed ^= seed << 17;
+			raio_prep_pread(&s->cb, conn, s->buf, block, (long long)(seed % blocks * block), s->mr);
 		}
-		seed ^= seed << 13;
-		seed ^= seed >> 7;
-		seed ^= seed << 17;
-		s->off = (long long)(seed % blocks * block);
-		s->len = block;
-		submit(s, 0);
-		flying++;
+		for (int sent = 0; sent < n;) {
+			int k = raio_submit(ctx, n - sent, batch + sent);
+
+			if (k <= 0)
+				fail("raio_submit", k < 0 ? -k : EIO);
+			sent += k;
+		}
+		flying += n;
+		if (now() >= end)
+			break;
+		n = raio_getevents(ctx, 1, depth, ev, NULL);
+		if (n < 1)
+			fail("raio_getevents", n < 0 ? -n : EIO);
+		for (int i = 0; i < n; i++) {
+			if ((long)(int)ev[i].res != (long)block)
+				fail("operation", EIO);
+			batch[i] = ev[i].obj;
+		}
+		raio_release(ctx, n, ev);
+		flying -= n;
+		ops += n;
+	}
+	while (flying > 0) {
+		n = raio_getevents(ctx, 1, depth, ev, NULL);
+		if (n < 1)
+			fail("raio_getevents", n < 0 ? -n : EIO);
+		raio_release(ctx, n, ev);
+		flying -= n;
+		ops += n;
 	}
 	printf("iops %.0f\n", (double)ops / (now() - began));
 	stop();

@@ -126,12 +126,13 @@ func AppendSetup(b []byte, queues, depth uint32) []byte {
 }
 
 // closesAny is what a server of this project puts behind its answer to IOSetup,
-// where the C server has nothing and C clients do not look.
+// where the C server has nothing. The length in the answer stays 0: C clients take
+// no other.
 const closesAny = 0x616e7901
 
 // AppendSetUp appends the answer to IOSetup.
 func AppendSetUp(b []byte) []byte {
-	return binary.BigEndian.AppendUint32(answer(b, IOSetup, 4, 0, 0), closesAny)
+	return binary.BigEndian.AppendUint32(AppendOK(b, IOSetup), closesAny)
 }
 
 // ClosesAny says by the answer to IOSetup that files may be closed at any time. A C
