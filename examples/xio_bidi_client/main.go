@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string) error {
 	fmt.Println("session event: connection established. reason: Success")
 	fmt.Println("**** starting ...")
 	stop := e.StartMeter()
-	err = e.Send(ctx, conn)
+	err = e.Send(ctx, conn, o.Count)
 	// Requests that the server has sent before it learns of the end are
 	// answered, later ones are not.
 	err = errors.Join(err, conn.Drain(context.Background()))

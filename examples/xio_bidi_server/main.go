@@ -27,14 +27,12 @@ cleanly, a second one at once.
 It prints "listen to URI" when clients can come; with -p 0 the URI has the port
 that was picked.`
 	sample = "xio_bidi_server -p 2061 -r tcp -n 32 -w 1024 -f 1 127.0.0.1"
-
-	finiteCount = 4_000_000
 )
 
 func main() { app.Main("xio_bidi_server", run) }
 
 func run(ctx context.Context, args []string) error {
-	o := app.NewOptions("xio_bidi_server", true, finiteCount, 50)
+	o := app.NewOptions("xio_bidi_server", true, 0, 50)
 	if help, err := o.Parse(args, os.Stdout, intro, sample); err != nil || help {
 		return err
 	}
@@ -52,9 +50,10 @@ func run(ctx context.Context, args []string) error {
 	l := xio.ListenConfig{Context: loop, Inline: true, QueueDepth: o.Depth, OnConnect: func(c *xio.Connection) {
 		fmt.Println("**** starting ...")
 		// A client that leaves ends our requests too; that is no failure here.
-		sending.Go(func() { _ = e.Send(ctx, c) })
+		sending.Go(func() { _ = e.Send(ctx, c, 0) })
 	}}
-	clients := app.NewClients(&l, o.Finite)
+	clients := app.NewClients(&l, o.Finite, o.Count)
+	e.Served = clients.Count
 	srv, err := l.Listen(o.URI, e)
 	if err != nil {
 		return err

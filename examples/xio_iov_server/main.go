@@ -47,6 +47,7 @@ func main() { app.Main("xio_iov_server", run) }
 func run(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("xio_iov_server", flag.ContinueOnError)
 	target := app.NewTarget(fs, true, "`bytes` of each piece", 65280)
+	n := fs.Uint64("n", 0, "end after this `count` of requests")
 	pieces := fs.Int("pieces", 4, fmt.Sprintf("`pieces` of an answer, 1 to %d", xio.MaxSegments))
 	if help, err := app.ParseFlags(fs, target, args, os.Stdout, intro, sample); err != nil || help {
 		return err
@@ -66,28 +67,29 @@ func run(ctx context.Context, args []string) error {
 	defer list.Release()
 	s := &server{list: list}
 	l := xio.ListenConfig{Inline: true}
-	clients := app.NewClients(&l, target.Finite)
+	s.clients = app.NewClients(&l, target.Finite, *n)
 	srv, err := l.Listen(target.URI, s)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("listen to %s\n", srv.URI())
-	clients.Wait(ctx)
+	s.clients.Wait(ctx)
 	err = srv.Close()
 	fmt.Printf("exit signaled\nrequests: %d, %d bytes in %d segments; %d unlike the C program's, %d not answered\n",
-		s.count.Load(), s.bytes.Load(), s.segments.Load(), s.odd.Load(), s.failed.Load())
+		s.clients.Total(), s.bytes.Load(), s.segments.Load(), s.odd.Load(), s.failed.Load())
 	return err
 }
 
 type server struct {
-	list pool.List
+	list    pool.List
+	clients *app.Clients
 
-	count, bytes, segments, odd, failed atomic.Uint64
+	bytes, segments, odd, failed atomic.Uint64
 }
 
 // ServeXIO implements xio.Handler.
 func (s *server) ServeXIO(req *xio.Request) {
-	n := s.count.Add(1)
+	n := s.clients.Count()
 	// Over TCP data arrives in as many pieces as the receiver laid out, here
 	// usually one, whatever it was sent from.
 	segments := req.Segments()

@@ -47,7 +47,8 @@ func run(ctx context.Context, args []string) error {
 	defer loop.Close()
 	e := app.NewEnd(o, "response")
 	l := xio.ListenConfig{Context: loop, Inline: true}
-	clients := app.NewClients(&l, o.Finite)
+	clients := app.NewClients(&l, o.Finite, o.Count)
+	e.Served = clients.Count
 	srv, err := l.Listen(o.URI, e)
 	if err != nil {
 		return err

@@ -44,6 +44,7 @@ func main() { app.Main("xio_mt_server", run) }
 func run(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("xio_mt_server", flag.ContinueOnError)
 	target := app.NewTarget(fs, true, "data of an answer in `bytes`", 0)
+	n := fs.Uint64("n", 0, "end after this `count` of requests")
 	threads := fs.Int("threads", 4, "how many `portals`, 1 to 64")
 	if help, err := app.ParseFlags(fs, target, args, os.Stdout, intro, sample); err != nil || help {
 		return err
@@ -61,13 +62,13 @@ func run(ctx context.Context, args []string) error {
 	// Every portal has a Context of its own, so handlers of different portals
 	// run in parallel. They run inline: nothing is handed over.
 	l := xio.ListenConfig{Portals: *threads, Inline: true, OnConnect: s.connected}
-	clients := app.NewClients(&l, target.Finite)
+	s.clients = app.NewClients(&l, target.Finite, *n)
 	srv, err := l.Listen(target.URI, s)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("listen to %s\n", srv.URI())
-	clients.Wait(ctx)
+	s.clients.Wait(ctx)
 	err = srv.Close()
 	fmt.Println("exit signaled")
 	s.report()
@@ -78,6 +79,7 @@ func run(ctx context.Context, args []string) error {
 // so what belongs to a thread needs no lock.
 type server struct {
 	data    []byte
+	clients *app.Clients
 	threads sync.Map // of *thread, by the portal's address
 
 	mu     sync.Mutex
@@ -115,6 +117,7 @@ func (s *server) thread(local net.Addr) *thread {
 func (s *server) ServeXIO(req *xio.Request) {
 	t := s.thread(req.Conn().LocalAddr())
 	n := t.count.Add(1)
+	s.clients.Count()
 	if n%printEvery == 0 {
 		fmt.Printf("thread [%d] - message: [%d] - %s\n", t.number, n, app.Text(req.Header()))
 	}

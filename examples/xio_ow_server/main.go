@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer loop.Close()
-	s := &server{o: o, both: *both}
+	s := &server{both: *both}
 	s.msg = xio.Message{
 		Header:  app.Filled("hello world response header", o.Header),
 		Data:    app.Filled("hello world response data", o.Data),
@@ -57,15 +57,15 @@ func run(ctx context.Context, args []string) error {
 	// OnMsg runs on the driver, which costs no switch of goroutines, unless it
 	// may have to wait.
 	l := xio.ListenConfig{Context: loop, Inline: !s.both, OnMsg: s.onMsg}
-	clients := app.NewClients(&l, o.Finite)
+	s.clients = app.NewClients(&l, o.Finite, o.Count)
 	srv, err := l.Listen(o.URI, nil)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("listen to %s\n", srv.URI())
-	clients.Wait(ctx)
+	s.clients.Wait(ctx)
 	err = srv.Close()
-	fmt.Printf("last recv:%d\n", s.received.Load())
+	fmt.Printf("last recv:%d\n", s.clients.Total())
 	if s.both {
 		fmt.Printf("nsent:%d, ncomp:%d, failed:%d\n", s.sent.Load(), s.delivered.Load(), s.failed.Load())
 	}
@@ -74,15 +74,15 @@ func run(ctx context.Context, args []string) error {
 }
 
 type server struct {
-	o    *app.Options
-	both bool
-	msg  xio.Message
+	both    bool
+	msg     xio.Message
+	clients *app.Clients
 
-	received, sent, delivered, failed atomic.Uint64
+	sent, delivered, failed atomic.Uint64
 }
 
 func (s *server) onMsg(m *xio.OneWay) {
-	n := s.received.Add(1)
+	n := s.clients.Count()
 	if n%printEvery == 0 {
 		fmt.Printf("**** message [%d] %s - %s\n", n, app.Text(m.Header()), app.Text(m.Data()))
 	}

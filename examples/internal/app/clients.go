@@ -6,25 +6,30 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/accelio/accelio-go/xio"
 )
 
-// Clients prints who comes and goes at a server, and knows when a finite run is
-// over: when the last client has left.
+// Clients prints who comes and goes at a server, and knows when its run is over:
+// a finite one when the last client has left, any when there have been enough
+// messages.
 type Clients struct {
 	finite bool
-	left   chan struct{}
+	enough uint64
+	count  atomic.Uint64
+	over   chan struct{}
+	once   sync.Once // closes over
 
 	mu      sync.Mutex
 	present int
-	gone    bool // left is closed
 }
 
 // NewClients is told of the clients of a server with these options, besides
-// what is in OnConnect and OnDisconnect already.
-func NewClients(l *xio.ListenConfig, finite bool) *Clients {
-	c := &Clients{finite: finite, left: make(chan struct{})}
+// what is in OnConnect and OnDisconnect already. The run ends after enough calls
+// of Count, 0 for never.
+func NewClients(l *xio.ListenConfig, finite bool, enough uint64) *Clients {
+	c := &Clients{finite: finite, enough: enough, over: make(chan struct{})}
 	connect, disconnect := l.OnConnect, l.OnDisconnect
 	l.OnConnect = func(conn *xio.Connection) {
 		c.connected(conn)
@@ -45,9 +50,21 @@ func NewClients(l *xio.ListenConfig, finite bool) *Clients {
 func (c *Clients) Wait(ctx context.Context) {
 	select {
 	case <-ctx.Done():
-	case <-c.left:
+	case <-c.over:
 	}
 }
+
+// Count counts a message and returns how many there have been.
+func (c *Clients) Count() uint64 {
+	n := c.count.Add(1)
+	if n == c.enough {
+		c.once.Do(func() { close(c.over) })
+	}
+	return n
+}
+
+// Total is how many messages there have been.
+func (c *Clients) Total() uint64 { return c.count.Load() }
 
 func (c *Clients) connected(conn *xio.Connection) {
 	c.mu.Lock()
@@ -61,8 +78,7 @@ func (c *Clients) disconnected(conn *xio.Connection, why error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.present--
-	if c.finite && c.present == 0 && !c.gone {
-		c.gone = true
-		close(c.left)
+	if c.finite && c.present == 0 {
+		c.once.Do(func() { close(c.over) })
 	}
 }

@@ -18,6 +18,9 @@ type End struct {
 	req    xio.Message
 	answer xio.Message
 
+	// Served, if not nil, is called with each request.
+	Served func() uint64
+
 	sent, answers, served, failed atomic.Uint64
 }
 
@@ -39,6 +42,9 @@ func NewEnd(o *Options, kind string) *End {
 // ServeXIO implements xio.Handler. It never blocks, so it may run inline.
 func (e *End) ServeXIO(req *xio.Request) {
 	n := e.served.Add(1)
+	if e.Served != nil {
+		e.Served()
+	}
 	if n%printEvery == 0 {
 		fmt.Printf("**** request complete [%d] %s - %s [%d]\n", n, Text(req.Header()), Text(req.Data()), req.Len())
 	}
@@ -50,9 +56,9 @@ func (e *End) ServeXIO(req *xio.Request) {
 	}
 }
 
-// Send keeps o.Depth requests in flight until o.Count are answered or ctx ends,
-// and takes the answers to all of them.
-func (e *End) Send(ctx context.Context, c *xio.Connection) error {
+// Send keeps o.Depth requests in flight until count are answered (0: for ever) or
+// ctx ends, and takes the answers to all of them.
+func (e *End) Send(ctx context.Context, c *xio.Connection, count uint64) error {
 	var begun atomic.Uint64
 	done := make(chan error, e.o.Depth)
 	var next func()
@@ -69,7 +75,7 @@ func (e *End) Send(ctx context.Context, c *xio.Connection) error {
 		next()
 	}
 	next = func() {
-		if n := begun.Add(1); ctx.Err() != nil || (e.o.Count > 0 && n > e.o.Count) {
+		if n := begun.Add(1); ctx.Err() != nil || (count > 0 && n > count) {
 			done <- nil
 			return
 		}

@@ -25,8 +25,9 @@ type Options struct {
 	Header    int
 	Data      int
 	Finite    bool
-	// Count is how many messages a run has, 0 for no end. -count sets it, or
-	// -finite-run with the number of the C program.
+	// Count is how many messages a client sends, or a server receives, 0 for no
+	// end. -count sets it, and at a client -finite-run, with the number of the C
+	// program.
 	Count uint64
 	// Depth is how many messages are in flight; not an option of the C
 	// programs.
@@ -56,9 +57,9 @@ func (z *zeroOne) Set(s string) error {
 	return nil
 }
 
-// NewOptions registers the flags. A finite run of the C program has finite
-// messages; depth is the default number in flight, 0 for a program without that
-// flag.
+// NewOptions registers the flags. A finite run of a client has finite messages,
+// that of a server ends when its last client has left. depth is the default number
+// in flight, 0 for a program without that flag.
 func NewOptions(name string, server bool, finite uint64, depth int) *Options {
 	o := &Options{fs: flag.NewFlagSet(name, flag.ContinueOnError), server: server, finite: finite, Depth: depth}
 	fs := Flags{o.fs}
@@ -67,9 +68,12 @@ func NewOptions(name string, server bool, finite uint64, depth int) *Options {
 	fs.Number(&o.Header, "n", "header-len", 32, fmt.Sprintf("length of the header in `bytes`, 0 to %d", xio.MaxHeader))
 	fs.Number(&o.Data, "w", "data-len", 32, "length of the data in `bytes`")
 	fs.Text(&o.Transport, "r", "transport", "tcp", "tcp or rdma; the embedded engine has tcp")
-	for _, n := range []string{"f", "finite-run"} {
-		fs.Var((*zeroOne)(&o.Finite), n, "`0 or 1`: end after "+strconv.FormatUint(finite, 10)+" messages")
+	end := "end after " + strconv.FormatUint(finite, 10) + " messages"
+	if server {
+		end = "end when the last client has left"
 	}
+	fs.Var((*zeroOne)(&o.Finite), "f", "`0 or 1`: "+end)
+	fs.Var((*zeroOne)(&o.Finite), "finite-run", "the same as -f")
 	fs.Uint64Var(&o.Count, "count", 0, "end after this `number` of messages")
 	if depth > 0 {
 		fs.IntVar(&o.Depth, "depth", depth, "messages in flight, 1 to 4096")
@@ -131,7 +135,7 @@ func (o *Options) check(pos []string) error {
 	case !slices.Contains([]string{"tcp", "rdma"}, o.Transport):
 		return Usagef("transport %q is neither tcp nor rdma", o.Transport)
 	}
-	if o.Finite && o.Count == 0 {
+	if o.Finite && o.Count == 0 && !o.server {
 		o.Count = o.finite
 	}
 	o.URI = o.Transport + "://" + net.JoinHostPort(o.Host, strconv.Itoa(o.Port))

@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string) error {
 		}
 		return xio.NewContext(c)
 	}
-	clients := app.NewClients(l, o.finite)
+	clients := app.NewClients(l, o.finite, 0)
 	srv, err := server.Listen(o.transport+"://"+net.JoinHostPort(o.addr, strconv.Itoa(o.port)), o.cfg)
 	if err != nil {
 		return err
