@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 	"syscall"
@@ -135,7 +134,7 @@ func (c *Client) Open(ctx context.Context, path string, flags int) (*File, error
 	case !ok || strings.ContainsRune(path, 0):
 		return fail(syscall.EINVAL)
 	case path == "":
-		return fail(fs.ErrNotExist)
+		return fail(syscall.ENOENT)
 	case len(path) > MaxPath:
 		return fail(syscall.ENAMETOOLONG)
 	}
