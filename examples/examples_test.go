@@ -48,7 +48,10 @@ func command(t *testing.T, program string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
-	return exec.CommandContext(ctx, filepath.Join(bin, program), args...)
+	if !filepath.IsAbs(program) {
+		program = filepath.Join(bin, program)
+	}
+	return exec.CommandContext(ctx, program, args...)
 }
 
 // finished is what a program left.

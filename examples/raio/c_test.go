@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/accelio/accelio-go/examples/raio"
+	"github.com/accelio/accelio-go/examples/raio/internal/wire"
 )
 
 // prefix is where a real libxio with R-AIO is installed: bin/raio_server,
@@ -108,6 +111,11 @@ func TestCServer(t *testing.T) {
 	dir := t.TempDir()
 	sum := bigFile(t, filepath.Join(dir, "big"))
 	uri := cServer(t)
+	if wire.MisplacesAligned() {
+		_, err := raio.Dial(testContext(t), uri, raio.Options{Depth: 1})
+		require.ErrorIs(t, err, raio.ErrAlignment)
+		return
+	}
 	local := filepath.Join(dir, "local")
 	cp(t, uri+"/"+filepath.Join(dir, "big"), local)
 	requireSum(t, sum, local)
@@ -142,6 +150,14 @@ func TestCClient(t *testing.T) {
 	remote := touch(t, filepath.Join(root, "back"))
 	run("put", "127.0.0.1", s.port(), "back", local, "100000", "7")
 	requireSum(t, sum, remote)
+	small := launch(t, libraryPath(t), bin, "put", "127.0.0.1", s.port(), "back", local, "4096", "7")
+	if wire.MisplacesAligned() {
+		require.Equal(t, 1, small.wait())
+		require.Contains(t, small.err.String(), "Operation not supported")
+	} else {
+		require.Zero(t, small.wait(), small.err.String())
+		requireSum(t, sum, remote)
+	}
 	for line, says := range map[string]string{
 		"big 0":           "ok",
 		"none 0":          "No such file or directory",

@@ -30,7 +30,8 @@ type Options struct {
 	// several. Zero means 512 KiB, more than which a C server does not take; at
 	// most 64 MiB.
 	MaxIO int
-	// Dialer holds the options of the connection. Its QueueDepth is overwritten.
+	// Dialer holds the options of the connection. Its QueueDepth is overwritten,
+	// and PrivateData is used if it is nil.
 	Dialer xio.Dialer
 }
 
@@ -39,6 +40,10 @@ const (
 	maxDepth     = 2048
 	defaultMaxIO = 512 << 10
 )
+
+// ErrAlignment says that the installed libxio would read small answers of a C
+// server wrongly; the embedded engine reads them.
+var ErrAlignment = errors.New("an installed libxio misplaces its small answers, use the embedded engine")
 
 // Client is a connection to a server. It is safe for concurrent use.
 type Client struct {
@@ -49,7 +54,7 @@ type Client struct {
 }
 
 // Dial connects to a server at uri, "tcp://host:port"; see xio.Dialer.Dial for
-// errors.
+// errors. A program on an installed libxio gets ErrAlignment from a C server.
 //
 // Implements:
 //
@@ -72,6 +77,9 @@ func Dial(ctx context.Context, uri string, o Options) (*Client, error) {
 	// A large answer keeps its place in the library's queue for a moment longer
 	// than its operation lasts.
 	d.QueueDepth = 2 * o.Depth
+	if d.PrivateData == nil {
+		d.PrivateData = []byte(wire.Mark)
+	}
 	conn, err := d.Dial(ctx, uri)
 	if err != nil {
 		return nil, err
@@ -79,6 +87,9 @@ func Dial(ctx context.Context, uri string, o Options) (*Client, error) {
 	c := &Client{conn: conn, maxIO: o.MaxIO, room: make(chan struct{}, o.Depth)}
 	if err := c.setUp(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("raio: set up %s: %w", uri, err), conn.Close())
+	}
+	if !c.files.any && wire.MisplacesAligned() {
+		return nil, errors.Join(fmt.Errorf("raio: %s is a C server: %w", uri, ErrAlignment), conn.Close())
 	}
 	return c, nil
 }

@@ -26,7 +26,8 @@ const (
 DESTINATION is written tcp://host:port/path, with the path below the server's root;
 for a C server, which has no root, tcp://host:port//path.
 
-When the copy is complete it is read once more, and its checksum compared. A file
+When the copy is complete, both files are read once more, and the checksums
+compared. A file
 that is copied from a server gets its name only then; one that is copied to a
 server and is not complete stays there, and the exit code is not 0. Ctrl-C ends the
 copy, a second one at once.`
@@ -183,12 +184,16 @@ func (o *options) copy(ctx context.Context, src io.ReaderAt, dst readerWriterAt,
 	took := time.Since(began)
 	verified := "not verified"
 	if o.verify {
-		again, err := o.pass(ctx, "verifying", dst, size, nil)
-		if err != nil {
-			return err
-		}
-		if again != sum {
-			return fmt.Errorf("the copy differs: CRC32C %08x was read, %08x has arrived", sum, again)
+		// Both sides once more: what came wrongly over the network the first
+		// time is not the same the second time.
+		for _, side := range []io.ReaderAt{src, dst} {
+			again, err := o.pass(ctx, "verifying", side, size, nil)
+			if err != nil {
+				return err
+			}
+			if again != sum {
+				return fmt.Errorf("the copy differs: CRC32C %08x was copied, %08x read again", sum, again)
+			}
 		}
 		verified = "verified"
 	}

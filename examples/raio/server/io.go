@@ -49,6 +49,8 @@ func (s *session) check(f *file, io wire.IO, req *xio.Request) error {
 		return syscall.EFAULT
 	case io.Opcode == wire.Pwrite && io.Bytes != uint64(req.Len()):
 		return syscall.EFAULT
+	case io.Opcode == wire.Pwrite && s.misplaced && io.Bytes <= xio.MaxInlineData:
+		return syscall.EOPNOTSUPP
 	}
 	return nil
 }

@@ -144,6 +144,7 @@ func (s *Server) begin(c *xio.Connection) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.misplaced = wire.MisplacesAligned() && string(c.Session().PeerData()) != wire.Mark
 	s.sessions.Store(c, n)
 	s.ends.Go(func() {
 		<-c.Done()

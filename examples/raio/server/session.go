@@ -27,6 +27,8 @@ type session struct {
 	pool   *pool.Pool
 	cache  *pool.Cache
 	queue  queue
+	// Small data of this client arrives wrongly, see wire.MisplacesAligned.
+	misplaced bool
 
 	mu    sync.Mutex
 	files map[int32]*file // nil: the connection is over

@@ -141,6 +141,9 @@ func ClosesAny(body []byte) bool {
 	return len(body) >= 4 && binary.BigEndian.Uint32(body) == closesAny
 }
 
+// Mark is what clients of this project say of themselves when they connect.
+const Mark = "accelio-go raio"
+
 // AppendDestroy appends the request that takes IOSetup back.
 func AppendDestroy(b []byte) []byte { return request(b, IODestroy, 0) }
 
