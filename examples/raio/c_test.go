@@ -171,6 +171,10 @@ func TestCClient(t *testing.T) {
 		p := run(append([]string{"open", "127.0.0.1", s.port()}, strings.Fields(line)...)...)
 		require.Equal(t, "open: "+says+"\n", p.out.String(), line)
 	}
+	require.NoError(t, os.Truncate(remote, 0))
+	fails := launch(t, libraryPath(t), bin, "put", "127.0.0.1", startServer(t, root).port(), "back", local, "524288", "1")
+	require.Equal(t, 1, fails.wait())
+	require.Contains(t, fails.err.String(), "raio_open: Read-only file system")
 	p := run("bench", "127.0.0.1", s.port(), "big", "4096", "32", "0.1")
 	require.Regexp(t, `^iops [1-9]`, p.out.String())
 }

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -29,7 +30,7 @@ type bare struct {
 
 func bareClient(t *testing.T, s *server.Server) bare {
 	t.Helper()
-	c, err := xio.Dial(testContext(t), s.URI())
+	c, err := (&xio.Dialer{PrivateData: []byte(wire.Mark)}).Dial(testContext(t), s.URI())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	return bare{t, c}
@@ -215,6 +216,16 @@ func TestDiskFull(t *testing.T) {
 		require.LessOrEqual(t, n, 1<<20)
 		_, err = f.WriteAt(data[:100_000], 2<<20)
 		require.ErrorIs(t, err, syscall.ENOSPC)
+
+		// A C client is told too.
+		if os.Getenv("ACCELIO_PREFIX") != "" {
+			local := filepath.Join(t.TempDir(), "local")
+			require.NoError(t, os.Truncate(touch(t, local), 2<<20))
+			port := s.URI()[strings.LastIndexByte(s.URI(), ':')+1:]
+			p := launch(t, libraryPath(t), libraioClient(t), "put", "127.0.0.1", port, "file", local, "65536", "4")
+			require.Equal(t, 1, p.wait())
+			require.Contains(t, p.err.String(), "No space left on device")
+		}
 
 		// The server goes on, and so does the file.
 		require.NoError(t, os.Truncate(filepath.Join(dir, "file"), 0))

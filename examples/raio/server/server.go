@@ -177,6 +177,9 @@ func (s *Server) reply(req *xio.Request, m *xio.Message) {
 // fail answers a request with an errno.
 func (s *Server) fail(req *xio.Request, c wire.Command, e syscall.Errno) {
 	s.failed.Add(1)
-	// A requester that is gone needs no answer.
-	_ = req.Reply(&xio.Message{Header: wire.AppendError(nil, c, e)})
+	header := wire.AppendError(nil, c, e)
+	if c == wire.IOSubmit {
+		header = wire.AppendIOError(nil, e)
+	}
+	_ = req.Reply(&xio.Message{Header: header}) // a requester that is gone needs no answer
 }

@@ -248,6 +248,14 @@ func AppendResult(b []byte, n int) []byte {
 	return binary.BigEndian.AppendUint32(b, 0)
 }
 
+// AppendIOError appends the answer to an IOSubmit that failed. C clients look for
+// the errno in the result and nowhere else.
+func AppendIOError(b []byte, errno syscall.Errno) []byte {
+	b = AppendError(b, IOSubmit, errno)
+	b = binary.BigEndian.AppendUint32(b, uint32(-int32(errno)))
+	return binary.BigEndian.AppendUint32(b, 0)
+}
+
 // ParseResult reads the body of the answer to IOSubmit. What is negative is an
 // errno.
 func ParseResult(body []byte) (int, error) {

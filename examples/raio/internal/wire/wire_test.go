@@ -36,6 +36,7 @@ func TestBytes(t *testing.T) {
 		{"close", AppendFD(nil, Close, 5), "0000000c 00000004 00000005"},
 		{"done", AppendOK(nil, Close), "0000000c 00000000 00000000 00000000"},
 		{"opened", AppendOpened(nil, 64), "0000000a 00000004 00000000 00000000 00000040"},
+		{"operation failed", AppendIOError(nil, syscall.ENOSPC), "0000000e 00000000 ffffffff 0000001c ffffffe4 00000000"},
 		{"failed", AppendError(nil, Open, syscall.ENOENT), "0000000a 00000000 ffffffff 00000002"},
 	} {
 		require.Equal(t, bytesOf(t, c.want), c.got, c.name)
