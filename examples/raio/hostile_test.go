@@ -238,9 +238,7 @@ func TestDiskFull(t *testing.T) {
 // Past the page cache: a client that asked for it keeps to its rules, one that did
 // not need not know.
 func TestDirect(t *testing.T) {
-	dir, err := os.MkdirTemp(".", "direct") // not where the temporary files are, that may be tmpfs
-	require.NoError(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := t.TempDir()
 	content := random(t, dir, "file", 1<<20+100)
 	fd, err := unix.Open(filepath.Join(dir, "file"), unix.O_RDONLY|unix.O_DIRECT, 0)
 	if errors.Is(err, unix.EINVAL) {
