@@ -148,15 +148,19 @@ func TestCClient(t *testing.T) {
 	run("get", "127.0.0.1", s.port(), "big", local, "524288", "16")
 	requireSum(t, sum, local)
 	remote := touch(t, filepath.Join(root, "back"))
+	touch(t, filepath.Join(root, "small"))
 	run("put", "127.0.0.1", s.port(), "back", local, "100000", "7")
 	requireSum(t, sum, remote)
-	small := launch(t, libraryPath(t), bin, "put", "127.0.0.1", s.port(), "back", local, "4096", "7")
-	if wire.MisplacesAligned() {
-		require.Equal(t, 1, small.wait())
+	odd := random(t, dir, "small", 300_005)
+	small := launch(t, libraryPath(t), bin, "put", "127.0.0.1", s.port(), "small", filepath.Join(dir, "small"), "4096", "7")
+	if code := small.wait(); wire.MisplacesAligned() {
+		require.Equal(t, 1, code)
 		require.Contains(t, small.err.String(), "Operation not supported")
 	} else {
-		require.Zero(t, small.wait(), small.err.String())
-		requireSum(t, sum, remote)
+		require.Zero(t, code, small.err.String())
+		got, err := os.ReadFile(filepath.Join(root, "small"))
+		require.NoError(t, err)
+		require.Equal(t, odd, got)
 	}
 	for line, says := range map[string]string{
 		"big 0":           "ok",
