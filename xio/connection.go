@@ -52,6 +52,7 @@ type Connection struct {
 	server      *Server // nil on the client side
 	uri         string
 	private     bool // the Context is ours alone
+	rdma        bool // the transport is RDMA
 	maxResponse int
 	depth       int
 	disp        *dispatcher // nil: no handler
@@ -225,6 +226,9 @@ func (c *Connection) connect(a *cgo.Connect, private []byte) Code {
 	if ctx.closing {
 		return ErrClosed
 	}
+	if c.rdma {
+		ctx.carriesRDMA()
+	}
 	c.key, c.gen = cgo.Save(c), ctx.next()
 	a.Key, a.Gen = c.key, c.gen
 	if code := c.session.attach(c, a, private); code != 0 {
@@ -384,6 +388,9 @@ func (c *Connection) response(e *cgo.Event) {
 	cl.got = len(v.Header()) + v.Len()
 	c.stats.bytesIn.Add(uint64(cl.got))
 	if err := remoteError(v, c.uri); err != nil {
+		if e.Flags&cgo.FlagKeep != 0 {
+			cl.tx.ReleaseNow()
+		}
 		cl.end(nil, err)
 		return
 	}

@@ -77,8 +77,9 @@ func Dial(ctx context.Context, uri string) (*Connection, error) {
 	return new(Dialer).Dial(ctx, uri)
 }
 
-// Dial connects to the server at uri, "tcp://host:port" with an optional
-// resource ("/path?query") that the server is shown. It returns when the server
+// Dial connects to the server at uri, "tcp://host:port" or
+// "rdma://host:port" with an optional resource ("/path?query") that the server is
+// shown. The scheme alone decides on the transport. It returns when the server
 // has accepted, or with an error:
 //
 //   - ErrAddr: the URI is malformed, or its host does not resolve to an address
@@ -86,6 +87,7 @@ func Dial(ctx context.Context, uri string) (*Connection, error) {
 //     what listens hung up
 //   - ErrSessionRejected: the server's policy, or its limits, said no; the
 //     error also matches the server's reason where the library tells it
+//   - syscall.ENOPROTOOPT: rdma:// without RDMA; the text says how to get it
 //   - ErrTimeout: no answer in time
 //   - an errno the system reported
 //
@@ -247,6 +249,7 @@ func (a *attempt) dial(ctx context.Context) (*Connection, error) {
 	c := newConnection(a.home, uri)
 	c.private = d.Context == nil
 	c.session = a.session
+	c.rdma = strings.HasPrefix(a.session.target, "rdma://")
 	c.maxResponse = d.MaxResponse
 	if c.depth = d.QueueDepth; c.depth == 0 {
 		c.depth = defaultDepth
@@ -264,7 +267,7 @@ func (a *attempt) dial(ctx context.Context) (*Connection, error) {
 	code := ErrClosed
 	a.home.do(func() { code = c.connect(&args, d.PrivateData) })
 	if code != 0 {
-		e := &Error{Op: "dial", URI: uri, Code: code}
+		e := &Error{Op: "dial", URI: uri, Code: code, Text: rdmaHint(c.rdma, code)}
 		if code == ErrState {
 			e.Text = "the Context has a connection of this session"
 		}
@@ -275,9 +278,13 @@ func (a *attempt) dial(ctx context.Context) (*Connection, error) {
 		c.Close()
 		return nil, contextError("dial", uri, ctx.Err())
 	}
-	if err := c.Err(); err != nil {
+	if e := c.err.Load(); e != nil {
 		c.Close()
-		return nil, err
+		told := *e
+		if told.Text == "" {
+			told.Text = rdmaHint(c.rdma, e.Code)
+		}
+		return nil, &told
 	}
 	return c, nil
 }

@@ -163,10 +163,12 @@ func pollFile(fd int) (*os.File, error) {
 func (c *Context) park(f *os.File) (over bool) {
 	raw, err := f.SyscallConn()
 	if err == nil {
-		err = raw.Read(func(uintptr) bool {
-			var look bool
-			over, look = c.turns()
-			return over || look
+		err = c.nudged(f, func() error {
+			return raw.Read(func(uintptr) bool {
+				var look bool
+				over, look = c.turns()
+				return over || look
+			})
 		})
 	}
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +22,17 @@ import (
 // that pass through a proxy, since a pair of sockets finds each other by address.
 var single = os.Getenv("XIO_TEST_SINGLE_STREAM") != ""
 
+// anywhere is where servers of the tests listen. XIO_TEST_URI names another place,
+// over RDMA for one; test/rdma does.
+var anywhere = "tcp://127.0.0.1:0"
+
+// overRDMA says that it is.
+func overRDMA() bool { return strings.HasPrefix(anywhere, "rdma:") }
+
 func TestMain(m *testing.M) {
+	if u := os.Getenv("XIO_TEST_URI"); u != "" {
+		anywhere = u
+	}
 	o := LibraryOptions{SingleStream: single}
 	var leaks []goleak.Option
 	if os.Getenv(logChild) != "" {
@@ -32,8 +43,28 @@ func TestMain(m *testing.M) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	fmt.Println("engine:", Engine(), "single stream:", single)
+	if overRDMA() {
+		// What the library opens with the first connection it keeps.
+		if err := oneConnection(); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+	}
+	fmt.Println("engine:", Engine(), "single stream:", single, "servers:", anywhere)
 	goleak.VerifyTestMain(m, leaks...)
+}
+
+func oneConnection() error {
+	s, err := Listen(anywhere, echo)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	c, err := Dial(context.Background(), s.URI())
+	if err != nil {
+		return err
+	}
+	return c.Close()
 }
 
 // patience stretches every deadline of the tests on a slow machine.
@@ -114,7 +145,7 @@ var echo = HandlerFunc(func(r *Request) {
 
 func listen(t testing.TB, l ListenConfig, h Handler) *Server {
 	t.Helper()
-	s, err := l.Listen("tcp://127.0.0.1:0", h)
+	s, err := l.Listen(anywhere, h)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
@@ -161,6 +192,13 @@ func TestSingleStream(t *testing.T) {
 		t.Fatalf("%v\n%s", err, tail(out, 20000))
 	}
 	require.Contains(t, string(out), "--- PASS: TestBytesInSmallPieces")
+}
+
+// needsTCP skips a test that plays a peer on a TCP socket of its own.
+func needsTCP(t testing.TB) {
+	if overRDMA() {
+		t.Skip("a peer of this test speaks TCP")
+	}
 }
 
 func tail(b []byte, n int) []byte { return b[max(0, len(b)-n):] }

@@ -77,6 +77,7 @@ type Server struct {
 	private bool // the lead's Context is ours
 	cfg     ListenConfig
 	uri     string
+	scheme  string // of its transport
 	addr    netip.AddrPort
 	disp    *dispatcher
 
@@ -108,9 +109,11 @@ func Serve(ctx context.Context, uri string, h Handler) error {
 	return s.Close()
 }
 
-// Listen starts a server at uri, "tcp://host:port". Port 0 picks a free one,
-// see [Server.URI]; the host * stands for all addresses. Requests are served
-// from the moment Listen returns until Close.
+// Listen starts a server at uri, "tcp://host:port" or "rdma://host:port". Port 0
+// picks a free one, see [Server.URI]; the host * stands for all addresses. Requests
+// are served from the moment Listen returns until Close. For clients of both
+// transports start two servers, which may have the port, the handler and the Context
+// in common.
 //
 // Errors: ErrAddr for a URI that cannot be used, syscall.EADDRINUSE,
 // syscall.EADDRNOTAVAIL and their like from the system.
@@ -131,6 +134,7 @@ func (l *ListenConfig) Listen(uri string, h Handler) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.scheme = addr.scheme
 	s.disp = newDispatcher(h, cfg.OnMsg, cfg.Inline, cfg.Workers)
 	given, _ := parseURI(uri)
 	if err := s.start(addr); err != nil {
@@ -175,6 +179,8 @@ func (cfg *ListenConfig) prepare(h Handler) (Code, string) {
 // URI is where the server listens, as it was given to Listen, with the port
 // that was picked if it was 0.
 func (s *Server) URI() string { return s.uri }
+
+func (s *Server) rdma() bool { return s.scheme == "rdma" }
 
 // Addr is the address the server listens at.
 func (s *Server) Addr() net.Addr { return net.TCPAddrFromAddrPort(s.addr) }

@@ -11,6 +11,7 @@ type subKind uint8
 
 const (
 	subSend       subKind = iota + 1 // call
+	subDirect                        // call: one that reads or writes the peer's memory
 	subRelease                       // call
 	subCancel                        // call: its cancellation
 	subReply                         // req
@@ -110,12 +111,16 @@ func (c *Context) fill() int {
 		s := c.backlog
 		c.backlog, s.next = s.next, nil
 		switch s.kind {
-		case subSend:
+		case subSend, subDirect:
 			if sends++; sends == 1 {
 				c.now = clock()
 			}
 			if s.call.begin() {
-				ops[n] = cgo.Op{Kind: cgo.OpSend, P: s.call.tx.Submission()}
+				op := uint32(cgo.OpSend)
+				if s.kind == subDirect {
+					op = cgo.OpRDMA
+				}
+				ops[n] = cgo.Op{Kind: op, P: s.call.tx.Submission()}
 				n++
 			}
 		case subRelease:

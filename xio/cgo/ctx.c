@@ -215,6 +215,9 @@ static void run_ops(struct xg_ctx *c, uint32_t nops)
 		case XG_OP_RELEASE_MSG:
 			xg_release_msg(o->p);
 			break;
+		case XG_OP_RDMA:
+			xg_send_rdma(o->p);
+			break;
 		case XG_OP_CANCELED:
 			xg_canceled(o->p);
 			break;
@@ -246,6 +249,8 @@ struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops, int check)
 		uint32_t before = c->nev;
 
 		xio_context_poll_wait(c->xio, 0);
+		if (c->polls)
+			xio_context_poll_completions(c->xio, 0);
 		if (c->nev == before)
 			break;
 	}
