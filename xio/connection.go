@@ -227,6 +227,9 @@ func (c *Connection) connect(a *cgo.Connect, private []byte) Code {
 		return ErrClosed
 	}
 	if c.rdma {
+		if rc := cgo.RDMARoom(); rc != 0 {
+			return Code(rc)
+		}
 		ctx.carriesRDMA()
 	}
 	c.key, c.gen = cgo.Save(c), ctx.next()

@@ -276,7 +276,9 @@ func (a *attempt) dial(ctx context.Context) (*Connection, error) {
 	// One that never comes up goes down.
 	if !await(ctx, a.home, c.settled, false) {
 		c.Close()
-		return nil, contextError("dial", uri, ctx.Err())
+		e := contextError("dial", uri, ctx.Err())
+		e.Text = rdmaHint(c.rdma, e.Code)
+		return nil, e
 	}
 	if e := c.err.Load(); e != nil {
 		c.Close()

@@ -86,6 +86,9 @@ func (l *listener) listen(target string) Code {
 	}
 	s := l.server
 	if s.rdma() {
+		if rc := cgo.RDMARoom(); rc != 0 {
+			return Code(rc)
+		}
 		l.ctx.carriesRDMA()
 	}
 	l.key, l.gen = cgo.Save(l), l.ctx.next()

@@ -216,6 +216,7 @@ func pattern(n int, seed byte) []byte {
 // fakePeer listens on plain TCP and hands every connection to f.
 func fakePeer(t testing.TB, f func(net.Conn)) string {
 	t.Helper()
+	needsTCP(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	served := make(chan struct{})

@@ -220,11 +220,11 @@ func rdmaHint(rdma bool, code Code) string {
 	case code == Code(syscall.ENODEV), code == Code(syscall.EADDRNOTAVAIL):
 		return "no RDMA device has this address: see 'rdma link', and docs/rdma.md"
 	case code == Code(syscall.ENOMEM), code == ErrNoBufs:
-		return memlockHint
+		return cgo.LockedMemory
+	case code == ErrTimeout:
+		return "no answer; a server that cannot lock enough memory gives none: " + cgo.LockedMemory
 	case code == ErrConnect, code == ErrUnreachable, code == ErrRoute:
 		return "no rdma:// server is there; one of tcp:// does not answer"
 	}
 	return ""
 }
-
-const memlockHint = "registered memory counts against the limit of locked memory: raise it ('ulimit -l unlimited', LimitMEMLOCK=infinity)"

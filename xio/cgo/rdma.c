@@ -12,6 +12,8 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "internal.h"
 
@@ -27,6 +29,37 @@ int xg_rdma_devices(void)
 	if (xio_get_opt(NULL, XIO_OPTLEVEL_RDMA, XIO_OPTNAME_RDMA_NUM_DEVICES, &n, &len))
 		return 0;
 	return n;
+}
+
+/* More than a connection locks at its beginning. */
+#define ROOM	(32u << 20)
+
+int xg_rdma_room(void)
+{
+	struct xio_reg_mem m;
+	struct rlimit lim;
+	void *p;
+	int err = ENOMEM;
+
+	/* Where there is no limit, and where there is no device, all is well. */
+	if (getrlimit(RLIMIT_MEMLOCK, &lim) || lim.rlim_cur == RLIM_INFINITY ||
+	    xg_rdma_devices() == 0)
+		return 0;
+	p = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return ENOMEM;
+	memset(&m, 0, sizeof(m));
+	if (xio_mem_register(p, ROOM, &m) == 0) {
+		xio_mem_dereg(&m);
+		err = 0;
+	}
+	munmap(p, ROOM);
+	return err;
+}
+
+void *xg_rx_mr(struct xg_rx *r)
+{
+	return r->block->mem.mr;
 }
 
 static void reg_mem(struct xio_reg_mem *m, void *base, uint64_t len, void *mr)

@@ -11,6 +11,8 @@ package cgo
 #cgo nocallback xg_key_by_tx
 #cgo nocallback xg_key_by_rx
 #cgo nocallback xg_release_now
+#cgo nocallback xg_rx_mr
+#cgo nocallback xg_rdma_room
 */
 import "C"
 
@@ -81,3 +83,19 @@ func Address(b []byte) uint64 { return uint64(uintptr(unsafe.Pointer(unsafe.Slic
 
 // ReleaseNow releases a kept response that nobody shall see. The driver.
 func (t *Tx) ReleaseNow() { C.xg_release_now((*C.struct_xg_tx)(t)) }
+
+// LockedMemory is what helps when memory cannot be registered with a device.
+const LockedMemory = "registered memory counts against the limit of locked memory: raise it ('ulimit -l unlimited', LimitMEMLOCK=infinity)"
+
+// Region is the registration of the receive memory that a large message lies in,
+// none for a small one.
+func (r *Rx) Region() Region {
+	if r.block == nil {
+		return Region{}
+	}
+	return Region{unsafe.Pointer(C.xg_rx_mr((*C.struct_xg_rx)(r)))}
+}
+
+// RDMARoom says whether a connection over RDMA finds the memory that it locks: an
+// errno value, 0 if so. libxio does not survive it otherwise. Any goroutine.
+func RDMARoom() int { return int(C.xg_rdma_room()) }

@@ -229,6 +229,10 @@ int xg_rdma_devices(void);
  * on a connection whose transport is RDMA: the library does not check. */
 uint32_t xg_key_by_tx(struct xg_tx *t, void *base, uint64_t len, void *mr);
 uint32_t xg_key_by_rx(struct xg_rx *r, void *base, uint64_t len, void *mr);
+/* The registration of a received large message's memory; it has some. */
+void *xg_rx_mr(struct xg_rx *r);
+/* ENOMEM if a connection could not lock its memory. Any thread. */
+int xg_rdma_room(void);
 /* Between turns: a response that was kept and is of no use. */
 void xg_release_now(struct xg_tx *t);
 
