@@ -203,7 +203,7 @@ func (p *Pool) take(k, n int, home *Cache) (*Buffer, error) {
 	c := &p.class[k]
 	if len(c.ready) == 0 {
 		if err := p.grow(k); err != nil {
-			if err == ErrNoMemory {
+			if errors.Is(err, ErrNoMemory) {
 				p.counts.noMemory++
 			}
 			return nil, err

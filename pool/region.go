@@ -2,7 +2,11 @@
 
 package pool
 
-import "github.com/accelio/accelio-go/xio/cgo"
+import (
+	"fmt"
+
+	"github.com/accelio/accelio-go/xio/cgo"
+)
 
 // class is the blocks of one size. The pool's lock covers it.
 type class struct {
@@ -94,7 +98,7 @@ func (p *Pool) addRegion(k, n int, size int64, pinned bool) error {
 		mem, rc = p.alloc(int(size))
 	}
 	if rc != 0 {
-		return ErrNoMemory
+		return noMemory()
 	}
 	r := p.newRegion(mem, k, n)
 	r.pinned = pinned
@@ -107,6 +111,14 @@ func (p *Pool) addRegion(k, n int, size int64, pinned bool) error {
 	p.rest(r)
 	p.ready(r)
 	return nil
+}
+
+// noMemory is ErrNoMemory, with what may help.
+func noMemory() error {
+	if cgo.RDMADevices() > 0 {
+		return fmt.Errorf("%w, or not enough that may be locked: %s", ErrNoMemory, cgo.LockedMemory)
+	}
+	return ErrNoMemory
 }
 
 // prealloc makes the n blocks of class k that stay. The pool is not yet shared.

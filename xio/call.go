@@ -27,6 +27,7 @@ type call struct {
 	state     atomic.Uint32
 	inFlight  bool // driver: the library has it
 	oneWay    bool
+	direct    string // what it does to the peer's memory, if that is what it does
 	done      chan struct{}
 	behind    *call // whose goroutine this one's wakes
 	fn        func(*Response, error)
@@ -80,7 +81,11 @@ func (c *Connection) await(ctx context.Context, cl *call) (*Response, error) {
 	cl.state.Store(callPending)
 	traced := cl.traced
 	cl.traced = nil
-	c.ctx.push(&cl.sub, subSend)
+	kind := subSend
+	if cl.direct != "" {
+		kind = subDirect
+	}
+	c.ctx.push(&cl.sub, kind)
 
 	if ctx.Done() == nil && c.ctx.how != DriveManual {
 		<-cl.done
@@ -223,6 +228,7 @@ func (c *Connection) fill(ctx context.Context, o order, header []byte) (*call, e
 	cl.tx.SetGen(cl.gen)
 	cl.tx.SetOneWay(false)
 	cl.tx.SetMaxResponse(c.room(m))
+	cl.tx.Keep(m.HoldResponse)
 	cl.delivered = m.OnDelivered
 	cl.tx.SetReceipt(m.OnDelivered != nil)
 	if large == nil {
@@ -284,7 +290,10 @@ func (cl *call) setOneWay(receipt bool) {
 
 // op is what errors call it.
 func (cl *call) op() string {
-	if cl.oneWay {
+	switch {
+	case cl.direct != "":
+		return cl.direct
+	case cl.oneWay:
 		return "send"
 	}
 	return "call"
@@ -332,7 +341,7 @@ func (cl *call) release() {
 }
 
 func (cl *call) free() {
-	cl.oneWay, cl.delivered = false, nil
+	cl.oneWay, cl.direct, cl.delivered = false, "", nil
 	cl.conn.win.release(cl)
 }
 
@@ -357,7 +366,9 @@ func (cl *call) begin() bool {
 
 // end finishes the call with a response or an error, exactly once.
 func (cl *call) end(rsp *Response, err error) {
-	cl.observe(err)
+	if cl.direct == "" {
+		cl.observe(err)
+	}
 	if cl.inFlight {
 		cl.inFlight = false
 		cl.conn.ctx.inFlight--

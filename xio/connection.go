@@ -57,6 +57,7 @@ type Connection struct {
 	server      *Server // nil on the client side
 	uri         string
 	private     bool // the Context is ours alone
+	rdma        bool // the transport is RDMA
 	maxResponse int
 	copyMax     int // see Dialer.CopyResponse
 	depth       int
@@ -246,6 +247,12 @@ func (c *Connection) connect(a *cgo.Connect, private []byte) Code {
 	if ctx.closing {
 		return ErrClosed
 	}
+	if c.rdma {
+		if rc := cgo.RDMARoom(); rc != 0 {
+			return Code(rc)
+		}
+		ctx.carriesRDMA()
+	}
 	c.key, c.gen = cgo.Save(c), ctx.next()
 	a.Key, a.Gen = c.key, c.gen
 	if code := c.session.attach(c, a, private); code != 0 {
@@ -416,6 +423,9 @@ func (c *Connection) response(e *cgo.Event) {
 	t := c.ctx.tally.of(c)
 	t.bytesIn += uint64(cl.got)
 	if err := remoteError(v, c.uri); err != nil {
+		if e.Flags&cgo.FlagKeep != 0 {
+			cl.tx.ReleaseNow()
+		}
 		cl.end(nil, err)
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/accelio/accelio-go/xio/cgo"
 )
@@ -26,6 +27,12 @@ type ContextOptions struct {
 	// KeepReceive bounds the idle receive memory that is kept for the next
 	// large message, in bytes. Zero means 16 MiB, negative keeps nothing.
 	KeepReceive int64
+	// Nudge bounds how long the driver waits while anything over rdma:// lives
+	// on the Context: libxio would sleep through completions on devices such as
+	// soft-RoCE. Where nothing comes the bound grows, up to 64 times. Zero means
+	// 1 ms, negative no bound. DriveBusy needs none; with DriveManual call Turn
+	// so often.
+	Nudge time.Duration
 	// Logger receives what no caller can be told. Nil means slog.Default for
 	// panics of handlers and discards the rest.
 	Logger *slog.Logger
@@ -63,6 +70,7 @@ type Context struct {
 	first    *call // of those whose goroutines are to be woken, see wakeUp
 	last     *call
 	linger   linger
+	nudge    nudge
 	inFlight int    // messages of this side that the library has, or events tell of
 	read     int    // events of the last turn that were handled
 	more     uint32 // atomic, for a driver that looks: there are submissions
@@ -120,6 +128,7 @@ func NewContext(o ContextOptions) (*Context, error) {
 		logger:   o.Logger,
 		how:      o.Drive,
 		cpus:     slices.Clone(o.CPUs),
+		nudge:    newNudge(o.Nudge),
 		sessions: map[uint32]*Session{},
 		waiting:  map[uint32]*pending{},
 		servers:  map[*listener]struct{}{},

@@ -88,8 +88,9 @@ func Dial(ctx context.Context, uri string) (*Connection, error) {
 	return new(Dialer).Dial(ctx, uri)
 }
 
-// Dial connects to the server at uri, "tcp://host:port" with an optional
-// resource ("/path?query") that the server is shown. It returns when the server
+// Dial connects to the server at uri, "tcp://host:port" or
+// "rdma://host:port" with an optional resource ("/path?query") that the server is
+// shown. The scheme alone decides on the transport. It returns when the server
 // has accepted, or with an error:
 //
 //   - ErrAddr: the URI is malformed, or its host does not resolve to an address
@@ -97,6 +98,7 @@ func Dial(ctx context.Context, uri string) (*Connection, error) {
 //     what listens hung up
 //   - ErrSessionRejected: the server's policy, or its limits, said no; the
 //     error also matches the server's reason where the library tells it
+//   - syscall.ENOPROTOOPT: rdma:// without RDMA; the text says how to get it
 //   - ErrTimeout: no answer in time
 //   - ErrMsgCanceled: ctx ended otherwise
 //   - ErrMsgInvalid, ErrMsgSize: options out of range, PrivateData too long
@@ -271,6 +273,7 @@ func (a *attempt) dial(ctx context.Context) (*Connection, error) {
 	c := newConnection(a.home, uri)
 	c.private = d.Context == nil
 	c.session = a.session
+	c.rdma = strings.HasPrefix(a.session.target, "rdma://")
 	c.maxResponse = d.MaxResponse
 	c.copyMax = copyMax(d.CopyResponse)
 	if c.depth = d.QueueDepth; c.depth == 0 {
@@ -289,7 +292,7 @@ func (a *attempt) dial(ctx context.Context) (*Connection, error) {
 	code := ErrClosed
 	a.home.do(func() { code = c.connect(&args, d.PrivateData) })
 	if code != 0 {
-		e := &Error{Op: "dial", URI: uri, Code: code}
+		e := &Error{Op: "dial", URI: uri, Code: code, Text: rdmaHint(c.rdma, code)}
 		if code == ErrState {
 			e.Text = "the Context has a connection of this session"
 		}
@@ -298,11 +301,17 @@ func (a *attempt) dial(ctx context.Context) (*Connection, error) {
 	// One that never comes up goes down.
 	if !await(ctx, a.home, c.settled, false) {
 		c.Close()
-		return nil, contextError("dial", uri, ctx.Err())
+		e := contextError("dial", uri, ctx.Err())
+		e.Text = rdmaHint(c.rdma, e.Code)
+		return nil, e
 	}
-	if err := c.Err(); err != nil {
+	if e := c.err.Load(); e != nil {
 		c.Close()
-		return nil, err
+		told := *e
+		if told.Text == "" {
+			told.Text = rdmaHint(c.rdma, e.Code)
+		}
+		return nil, &told
 	}
 	return c, nil
 }

@@ -120,6 +120,7 @@ func TestDialGarbagePeer(t *testing.T) {
 }
 
 func TestServerSurvivesGarbage(t *testing.T) {
+	needsTCP(t)
 	leakCheck(t)
 	s, c := pair(t, nil)
 	var conns []net.Conn

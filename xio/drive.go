@@ -95,7 +95,7 @@ func (c *Context) drive(started chan<- error) {
 // begun or not.
 func (c *Context) driveGate(g *pollGate, over *bool) {
 	for {
-		g.wait()
+		c.waitNudged(g)
 		if *over {
 			return
 		}

@@ -26,7 +26,7 @@ type listener struct {
 }
 
 // maxPortalURI is the most that a portal's URI takes of a session's set-up.
-const maxPortalURI = len("tcp://[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:65535") + 2
+const maxPortalURI = len("rdma://[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:65535") + 2
 
 // pending is a session that waits for a decision.
 type pending struct {
@@ -73,7 +73,7 @@ func (l *listener) open(addr uri) error {
 	code := ErrClosed
 	l.ctx.do(func() { code = l.listen(addr.String()) })
 	if code != 0 {
-		return &Error{Op: "listen", URI: addr.String(), Code: code}
+		return &Error{Op: "listen", URI: addr.String(), Code: code, Text: rdmaHint(l.server.rdma(), code)}
 	}
 	return nil
 }
@@ -85,6 +85,12 @@ func (l *listener) listen(target string) Code {
 		return ErrClosed
 	}
 	s := l.server
+	if s.rdma() {
+		if rc := cgo.RDMARoom(); rc != 0 {
+			return Code(rc)
+		}
+		l.ctx.carriesRDMA()
+	}
 	l.key, l.gen = cgo.Save(l), l.ctx.next()
 	args := cgo.Listen{URI: target, Key: l.key, Gen: l.gen, MaxSessions: s.cfg.MaxConnections}
 	if l == s.lead {
@@ -254,7 +260,7 @@ func (s *Server) portalURIs(conn *Connection) []string {
 	var list []string
 	for i := range s.portals {
 		l := s.portals[(first+i)%len(s.portals)]
-		list = append(list, "tcp://"+net.JoinHostPort(host, strconv.Itoa(int(l.port))))
+		list = append(list, s.scheme+"://"+net.JoinHostPort(host, strconv.Itoa(int(l.port))))
 	}
 	return list
 }
@@ -287,6 +293,7 @@ func (s *Server) connected(ctx *Context, e *cgo.Event) {
 	info := e.Session().Info()
 	c := newConnection(ctx, info.URI)
 	c.server = s
+	c.rdma = s.rdma()
 	c.cg = e.Conn
 	c.sessionID = e.SessionID
 	c.depth = s.cfg.QueueDepth

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,7 +41,17 @@ func libraryOptions() LibraryOptions {
 	}
 }
 
+// anywhere is where servers of the tests listen. XIO_TEST_URI names another place,
+// over RDMA for one; test/rdma does.
+var anywhere = "tcp://127.0.0.1:0"
+
+// overRDMA says that it is.
+func overRDMA() bool { return strings.HasPrefix(anywhere, "rdma:") }
+
 func TestMain(m *testing.M) {
+	if u := os.Getenv("XIO_TEST_URI"); u != "" {
+		anywhere = u
+	}
 	o := libraryOptions()
 	var leaks []goleak.Option
 	if os.Getenv(logChild) != "" {
@@ -54,12 +65,32 @@ func TestMain(m *testing.M) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	fmt.Println("engine:", Engine(), "with:", library)
+	fmt.Println("engine:", Engine(), "with:", library, "servers:", anywhere)
 	// What Go's runtime and the library open once is no test's leak.
 	if s, err := Listen("tcp://127.0.0.1:0", echo); err == nil {
 		s.Close()
 	}
+	if overRDMA() {
+		// What the library opens with the first connection it keeps.
+		if err := oneConnection(); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+	}
 	goleak.VerifyTestMain(m, leaks...)
+}
+
+func oneConnection() error {
+	s, err := Listen(anywhere, echo)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	c, err := Dial(context.Background(), s.URI())
+	if err != nil {
+		return err
+	}
+	return c.Close()
 }
 
 // patience stretches every deadline of the tests on a slow machine.
@@ -140,7 +171,7 @@ var echo = HandlerFunc(func(r *Request) {
 
 func listen(t testing.TB, l ListenConfig, h Handler) *Server {
 	t.Helper()
-	s, err := l.Listen("tcp://127.0.0.1:0", h)
+	s, err := l.Listen(anywhere, h)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
@@ -172,6 +203,13 @@ func needsSingleStream(t testing.TB) {
 	}
 }
 
+// needsTCP skips a test that plays a peer on a TCP socket of its own.
+func needsTCP(t testing.TB) {
+	if overRDMA() {
+		t.Skip("a peer of this test speaks TCP")
+	}
+}
+
 func tail(b []byte, n int) []byte { return b[max(0, len(b)-n):] }
 
 func pattern(n int, seed byte) []byte {
@@ -187,6 +225,7 @@ func pattern(n int, seed byte) []byte {
 // fakePeer listens on plain TCP and hands every connection to f.
 func fakePeer(t testing.TB, f func(net.Conn)) string {
 	t.Helper()
+	needsTCP(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	served := make(chan struct{})

@@ -27,6 +27,9 @@ type Message struct {
 	// bytes, up to MaxMessage. Zero means the Dialer's MaxResponse. A response
 	// within MaxInlineData is accepted in any case.
 	MaxResponse int
+	// HoldResponse keeps, on a request, the response in the library's memory
+	// until its Release even if it is small, as Response.Expose needs it.
+	HoldResponse bool
 	// Receipt asks, on a one-way message, for a read receipt: SendMsg's
 	// completion then waits for it.
 	Receipt bool

@@ -1,6 +1,7 @@
 package xio
 
 import (
+	"errors"
 	"os"
 	"syscall"
 	"time"
@@ -59,12 +60,15 @@ func (g *pollGate) shut() {
 // wait waits, and runs turn before and whenever the poll descriptor has become
 // readable, until turn returns true. turn runs with the netpoller armed, so what
 // arrives meanwhile is kept and ends the wait that follows. The netpoller sees
-// changes only: turn must return false only when nothing is ready any more.
-func (g *pollGate) wait() {
-	if err := g.raw.Read(g.turn); err != nil {
+// changes only: turn must return false only when nothing is ready any more. It
+// returns false when the file's deadline ended it.
+func (g *pollGate) wait() bool {
+	err := g.raw.Read(g.turn)
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		// Only a descriptor closed under our feet does this.
 		panic("xio: the netpoller failed: " + err.Error())
 	}
+	return err == nil
 }
 
 func (g *pollGate) close() { g.file.Close() }

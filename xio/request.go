@@ -144,9 +144,9 @@ func (r *Request) Reply(m *Message) error {
 	switch {
 	case len(m.Data) == 0:
 		r.rx.Begin(m.Header, nil)
-	case len(m.Data) >= aliasMin && r.owns(m.Data):
+	case len(m.Data) >= aliasMin && r.staysUnderReply() && r.owns(m.Data):
 		r.rx.Begin(m.Header, nil)
-		r.rx.Add(m.Data, cgo.Region{})
+		r.rx.Add(m.Data, r.rx.Region())
 		copied = 0
 	case len(m.Data) <= cgo.InlineReply:
 		r.rx.Begin(m.Header, m.Data)
@@ -168,6 +168,10 @@ func (r *Request) Reply(m *Message) error {
 
 // aliasMin is the length from which looking for an alias beats copying.
 const aliasMin = 256
+
+// staysUnderReply says that the request's data is still there when the library makes
+// the reply. Over RDMA it makes a small one where the request was.
+func (r *Request) staysUnderReply() bool { return !r.conn.rdma || r.rx.Region().Valid() }
 
 // owns says whether b lies in the memory of the request itself.
 func (r *Request) owns(b []byte) bool {

@@ -91,6 +91,7 @@ type Server struct {
 	private bool // the lead's Context is ours
 	cfg     ListenConfig
 	uri     string
+	scheme  string // of its transport
 	addr    netip.AddrPort
 	disp    *dispatcher
 
@@ -122,9 +123,11 @@ func Serve(ctx context.Context, uri string, h Handler) error {
 	return s.Close()
 }
 
-// Listen starts a server at uri, "tcp://host:port". Port 0 picks a free one,
-// see [Server.URI]; the host * stands for all addresses. Requests are served
-// from the moment Listen returns until Close.
+// Listen starts a server at uri, "tcp://host:port" or "rdma://host:port". Port 0
+// picks a free one, see [Server.URI]; the host * stands for all addresses. Requests
+// are served from the moment Listen returns until Close. For clients of both
+// transports start two servers, which may have the port, the handler and the Context
+// in common.
 //
 // h may be nil if OnMsg is set: requests are then answered with ErrNotSupported.
 //
@@ -150,6 +153,7 @@ func (l *ListenConfig) Listen(uri string, h Handler) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.scheme = addr.scheme
 	s.disp = newDispatcher(h, cfg.OnMsg, cfg.Inline, cfg.Workers)
 	given, _ := parseURI(uri)
 	if err := s.start(addr); err != nil {
@@ -194,6 +198,8 @@ func (cfg *ListenConfig) prepare(h Handler) (Code, string) {
 // URI is where the server listens, as it was given to Listen, with the port
 // that was picked if it was 0.
 func (s *Server) URI() string { return s.uri }
+
+func (s *Server) rdma() bool { return s.scheme == "rdma" }
 
 // Addr is the address the server listens at, with the port that was picked.
 func (s *Server) Addr() net.Addr { return net.TCPAddrFromAddrPort(s.addr) }

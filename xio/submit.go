@@ -11,6 +11,7 @@ type subKind uint8
 
 const (
 	subSend       subKind = iota + 1 // call
+	subDirect                        // call: one that reads or writes the peer's memory
 	subRelease                       // call
 	subCancel                        // call: its cancellation
 	subReply                         // req
@@ -119,7 +120,7 @@ func (c *Context) fill() int {
 		s := c.backlog
 		c.backlog, s.next = s.next, nil
 		switch s.kind {
-		case subSend:
+		case subSend, subDirect:
 			if !now {
 				c.now, now = clock(), true
 			}
@@ -127,7 +128,11 @@ func (c *Context) fill() int {
 				t := c.tally.of(s.call.conn)
 				t.send(s.call.size)
 				t.copied(s.call.copied)
-				ops[n] = cgo.Op{Kind: cgo.OpSend, P: s.call.tx.Submission()}
+				op := uint32(cgo.OpSend)
+				if s.kind == subDirect {
+					op = cgo.OpRDMA
+				}
+				ops[n] = cgo.Op{Kind: op, P: s.call.tx.Submission()}
 				n++
 			}
 		case subRelease:

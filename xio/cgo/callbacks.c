@@ -105,4 +105,5 @@ struct xio_session_ops xg_ops_table = {
 	.on_cancel_request = xg_on_cancel_request,
 	.assign_data_in_buf = xg_on_assign,
 	.on_ow_msg_send_complete = xg_on_msg_gone,
+	.on_rdma_direct_complete = xg_on_rdma,
 };

@@ -108,6 +108,9 @@ static void submit(struct xg_ctx *c)
 		case XG_OP_RELEASE_MSG:
 			xg_release_msg(o->p);
 			break;
+		case XG_OP_RDMA:
+			xg_send_rdma(o->p);
+			break;
 		case XG_OP_CANCELED:
 			xg_canceled(o->p);
 			break;
@@ -246,6 +249,13 @@ static void begin(struct xg_ctx *c, uint32_t nops, uint32_t read)
 	c->nops = nops;
 }
 
+static void library_pass(struct xg_ctx *c)
+{
+	xio_context_poll_wait(c->xio, 0);
+	if (c->polls)
+		xio_context_poll_completions(c->xio, 0);
+}
+
 /* With records left to read, only what is submitted need go out. */
 static void passes(struct xg_ctx *c, uint32_t nops)
 {
@@ -254,7 +264,7 @@ static void passes(struct xg_ctx *c, uint32_t nops)
 	for (pass = 0; pass < most && c->nev < EVENTS_SOFT; pass++) {
 		uint32_t before = c->nev;
 
-		xio_context_poll_wait(c->xio, 0);
+		library_pass(c);
 		if (c->nev == before)
 			break;
 	}
@@ -311,7 +321,7 @@ struct xg_turned xg_look(struct xg_ctx *c, uint32_t nops, uint32_t read,
 	if (more && c->nev == 0) {
 		end = now_ns() + LOOK_NS;
 		do {
-			xio_context_poll_wait(c->xio, 0);
+			library_pass(c);
 		} while (c->nev == 0 && now_ns() < end &&
 			 !__atomic_load_n(more, __ATOMIC_ACQUIRE));
 	}

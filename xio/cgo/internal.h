@@ -41,6 +41,7 @@ struct xg_ctx {
 	int			poll_fd;
 	int			wake_fd;
 	int			poisoned;	/* xio_context_destroy would abort */
+	int			polls;		/* looks for completions of RDMA, see rdma.c */
 	struct xg_limits	lim;
 
 	struct xg_op		*ops;
@@ -185,6 +186,10 @@ int xg_on_delivered(struct xio_session *s, struct xio_msg *m, int last, void *us
 int xg_on_msg_gone(struct xio_session *s, struct xio_msg *m, void *user);
 int xg_on_cancel(struct xio_session *s, struct xio_msg *m,
 		 enum xio_status result, void *user);
+
+/* rdma.c: memory of the peer, read and written directly */
+void xg_send_rdma(struct xg_tx *t);
+int xg_on_rdma(struct xio_session *s, struct xio_msg *m, void *user);
 
 /* rx.c: requests and one-way messages of the peer */
 void xg_reply(struct xg_rx *r);

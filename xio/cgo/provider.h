@@ -55,6 +55,10 @@
 #pragma weak xio_mem_free
 #pragma weak xio_mem_register
 #pragma weak xio_mem_dereg
+#pragma weak xio_context_poll_completions
+#pragma weak xio_send_rdma
+#pragma weak xio_lookup_rkey_by_request
+#pragma weak xio_lookup_rkey_by_response
 #endif
 
 /* The layouts this shim was written for; another header is refused here. */

@@ -106,6 +106,9 @@ struct xg_tx {
 	uint64_t	max_rsp;	/* largest response data wanted; 0 = what fits inline */
 	uint32_t	oneway;		/* set by Go: no response */
 	uint32_t	receipt;	/* set by Go: wants to know when the peer has seen it */
+	uint32_t	keep;		/* set by Go: a small response stays as well */
+	uint32_t	rdma_read;	/* set by Go for XG_OP_RDMA: into out, not from it */
+	struct xio_sge	remote;		/* set by Go for XG_OP_RDMA */
 	struct xg_out	out;
 	struct xg_view	in;
 	uint32_t	unread;		/* a small response whose record is still there */
@@ -138,7 +141,8 @@ enum xg_op_kind {
 	XG_OP_CANCEL,		/* tx: if it still is of that generation */
 	XG_OP_REPLY,		/* rx */
 	XG_OP_RELEASE_MSG,	/* rx: a one-way message */
-	XG_OP_CANCELED		/* rx: give up a request, as its requester asked */
+	XG_OP_CANCELED,		/* rx: give up a request, as its requester asked */
+	XG_OP_RDMA		/* tx: read or write the peer's memory */
 };
 
 /* One submission: p is the slot. */
@@ -218,6 +222,23 @@ struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops, uint32_t read);
  * there are records, or *more is not 0, because there is more to submit. */
 struct xg_turned xg_look(struct xg_ctx *c, uint32_t nops, uint32_t read,
 			 const uint32_t *more);
+
+/* ---- RDMA (rdma.c) ---- */
+/* From now on every turn looks for completions. */
+void xg_ctx_polls(struct xg_ctx *c);
+/* How many RDMA devices the library has found. Any thread. */
+int xg_rdma_devices(void);
+/* The key by which the peer of a message in hand reaches registered memory: a
+ * response that is kept, or a request not yet answered. 0 if there is none. Only
+ * on a connection whose transport is RDMA: the library does not check. */
+uint32_t xg_key_by_tx(struct xg_tx *t, void *base, uint64_t len, void *mr);
+uint32_t xg_key_by_rx(struct xg_rx *r, void *base, uint64_t len, void *mr);
+/* The registration of a received large message's memory; it has some. */
+void *xg_rx_mr(struct xg_rx *r);
+/* ENOMEM if a connection could not lock its memory. Any thread. */
+int xg_rdma_room(void);
+/* Between turns: a response that was kept and is of no use. */
+void xg_release_now(struct xg_tx *t);
 
 /* ---- sessions (session.c) ---- */
 struct xg_session_args {

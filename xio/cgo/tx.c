@@ -118,7 +118,7 @@ int xg_on_response(struct xio_msg *m)
 		return 0;
 	t->state = XG_SLOT_READY;
 	xg_view_of(&t->in, &m->in);
-	if (t->in.len > t->conn->copy_max) {
+	if (t->in.len > t->conn->copy_max || t->keep) {
 		tx_event(t, XG_EV_RESPONSE, 0, XG_KEEP);
 		return 0;
 	}
