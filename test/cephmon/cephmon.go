@@ -50,7 +50,7 @@ type Options struct {
 	Peers map[string]netip.AddrPort
 	// IPv6 makes the monitor listen on ::1 in place of 127.0.0.1.
 	IPv6 bool
-	// Debug writes each step of the protocol to the log.
+	// Debug writes each step of the protocol, and of authentication, to the log.
 	Debug bool
 }
 
@@ -185,6 +185,8 @@ pid file = %[6]s/run/$name.pid
 mon data avail crit = 0
 [mon]
 debug ms = %[7]s
+debug mon = %[7]s
+debug auth = %[7]s
 [mon.a]
 mon data = %[6]s/mon/a
 `, FSID, m.Addr, auth, bind, keyring, m.dir, debug)

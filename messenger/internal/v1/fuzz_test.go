@@ -21,12 +21,12 @@ func FuzzHello(f *testing.F) {
 		var a, a2 AcceptorHello
 		if a.Decode(b) == nil {
 			require.NoError(t, a2.Decode(a.Append(nil)))
-			require.Equal(t, a, a2)
+			require.Equal(t, a.Append(nil), a2.Append(nil))
 		}
 		var c, c2 ConnectorHello
 		if c.Decode(b) == nil {
 			require.NoError(t, c2.Decode(c.Append(nil)))
-			require.Equal(t, c, c2)
+			require.Equal(t, c.Append(nil), c2.Append(nil))
 		}
 	})
 }
