@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package monc
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/accelio/accelio-go/messenger"
+)
+
+// run keeps a session with one monitor or another, until the client is closed.
+func (c *Client) run() {
+	defer close(c.done)
+	for c.ctx.Err() == nil {
+		for _, addr := range c.candidates() {
+			if c.ctx.Err() != nil {
+				break
+			}
+			if c.serve(addr) {
+				break // a new round, as the map may have changed
+			}
+		}
+		c.pause(c.cfg.Backoff)
+	}
+}
+
+// candidates are the monitors to try, in an order by which clients spread over them.
+func (c *Client) candidates() []messenger.EntityAddr {
+	t := c.m.AddrType()
+	seen := map[messenger.EntityAddr]bool{}
+	var out []messenger.EntityAddr
+	add := func(list []messenger.EntityAddr) {
+		for _, a := range list {
+			if a.Type == t && !seen[a] {
+				seen[a] = true
+				out = append(out, a)
+			}
+		}
+	}
+	if m := c.MonMap(); m != nil {
+		add(m.Addrs(t))
+	}
+	known := len(out)
+	rand.Shuffle(known, func(i, j int) { out[i], out[j] = out[j], out[i] })
+	add(c.cfg.Mons) // last, in case the map leads nowhere
+	return out
+}
+
+// pause waits, unless the client is closed.
+func (c *Client) pause(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-c.ctx.Done():
+	}
+}
+
+// serve is a session with one monitor, from begin to end. It says whether the monitor
+// let the client in.
+func (c *Client) serve(addr messenger.EntityAddr) bool {
+	s, err := c.begin(addr)
+	if err != nil {
+		c.failed(err)
+		return false
+	}
+	defer c.finish(s)
+	ctx, cancel := context.WithTimeout(c.ctx, c.cfg.HuntTimeout)
+	defer cancel()
+	select {
+	case err = <-s.in:
+	case err = <-s.lost:
+	case <-ctx.Done():
+		if c.ctx.Err() != nil {
+			return false
+		}
+		err = fmt.Errorf("monc: %v: %w", addr, ctx.Err())
+	}
+	if err != nil {
+		c.failed(err)
+		return false
+	}
+	c.openedSession(s)
+	c.keep(s)
+	return true
+}
+
+// keep looks after an open session until it is lost.
+func (c *Client) keep(s *session) {
+	tick := time.NewTicker(c.cfg.PingInterval)
+	defer tick.Stop()
+	opened := time.Now()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case err := <-s.lost:
+			c.cfg.Logger.Info("monc: session lost", "monitor", s.conn.PeerAddr(), "error", err)
+			return
+		case now := <-tick.C:
+			last := s.conn.LastKeepaliveAck()
+			if last.Before(opened) {
+				last = opened
+			}
+			if s.conn.Features().Has(messenger.FeatureKeepalive2) && now.Sub(last) > c.cfg.PingTimeout {
+				c.cfg.Logger.Info("monc: monitor is silent", "monitor", s.conn.PeerAddr())
+				return
+			}
+			s.conn.SendKeepalive()
+		}
+	}
+}
