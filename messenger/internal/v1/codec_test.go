@@ -5,12 +5,15 @@ package v1
 import (
 	"bytes"
 	"encoding/hex"
+	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/accelio/accelio-go/messenger"
+	"github.com/accelio/accelio-go/messenger/internal/core"
 )
 
 func fromHex(t testing.TB, s string) []byte {
@@ -28,183 +31,182 @@ func addr(t testing.TB, s string) messenger.EntityAddr {
 }
 
 func TestHello(t *testing.T) {
-	a := AcceptorHello{addr(t, "127.0.0.1:6789/4660"), addr(t, "[::1]:50000/0")}
-	b := a.Append(nil)
-	require.Len(t, b, AcceptorHelloLen)
+	a := acceptorHello{addr(t, "127.0.0.1:6789/4660"), addr(t, "[::1]:50000/0")}
+	b := a.append(nil)
 	require.Len(t, b, 281)
 	require.Equal(t, "ceph v027", string(b[:9]))
 	require.Equal(t, fromHex(t, "00000000 34120000 0002 1a85 7f000001"), b[9:25])
-	var a2 AcceptorHello
-	require.NoError(t, a2.Decode(b))
+	var a2 acceptorHello
+	require.NoError(t, a2.decode(b))
 	require.Equal(t, a, a2)
 
-	c := ConnectorHello{addr(t, "10.0.0.1:0/17")}
-	b = c.Append(nil)
-	require.Len(t, b, ConnectorHelloLen)
-	var c2 ConnectorHello
-	require.NoError(t, c2.Decode(b))
+	c := connectorHello{addr(t, "10.0.0.1:0/17")}
+	b = c.append(nil)
+	require.Len(t, b, connectorHelloLen)
+	var c2 connectorHello
+	require.NoError(t, c2.decode(b))
 	require.Equal(t, c, c2)
 
 	for n := range b {
-		require.ErrorIs(t, c2.Decode(b[:n]), messenger.ErrBadHandshake)
+		require.ErrorIs(t, c2.decode(b[:n]), messenger.ErrBadHandshake)
 	}
-	require.ErrorIs(t, c2.Decode(append(b, 0)), messenger.ErrBadHandshake)
+	require.ErrorIs(t, c2.decode(append(b, 0)), messenger.ErrBadHandshake)
 	b[9] = 1 // a type where there is none
-	require.ErrorIs(t, c2.Decode(b), messenger.ErrBadHandshake)
+	require.ErrorIs(t, c2.decode(b), messenger.ErrBadHandshake)
 }
 
 func TestBanner(t *testing.T) {
-	for n := range len(Banner) + 1 {
-		require.NoError(t, CheckBanner([]byte(Banner)[:n]))
-	}
-	for i := range Banner {
-		b := []byte(Banner)
+	require.NoError(t, checkBanner([]byte(banner)))
+	for i := range banner {
+		b := []byte(banner)
 		b[i] ^= 1
-		require.ErrorIs(t, CheckBanner(b[:i+1]), messenger.ErrBadHandshake)
+		require.ErrorIs(t, checkBanner(b), messenger.ErrBadHandshake)
+		require.ErrorIs(t, checkBanner(b[:i]), messenger.ErrBadHandshake)
 	}
-	require.ErrorContains(t, CheckBanner([]byte("ceph v2\n\x10\x00")), "speaks msgr v2")
+	require.ErrorContains(t, checkBanner([]byte("ceph v2\n\x10\x00")), "speaks msgr v2")
 }
 
 func TestConnect(t *testing.T) {
-	c := Connect{
-		Features: messenger.DefaultFeatures, HostType: messenger.EntityClient, GlobalSeq: 3,
-		ConnectSeq: 2, ProtoVersion: 15, AuthProtocol: messenger.AuthProtocolCephx, AuthorizerLen: 158, Lossy: true,
+	c := core.Connect{
+		Features: messenger.DefaultFeatures, GlobalSeq: 3, ConnectSeq: 2, ProtocolVersion: 15,
+		Self:               core.Identity{Name: messenger.EntityName{Type: messenger.EntityClient, Num: messenger.UnknownNum}},
+		AuthorizerProtocol: messenger.AuthProtocolCephx, Authorizer: make([]byte, 158), Lossy: true,
 	}
-	b := c.Append(nil)
-	require.Equal(t, fromHex(t, "fffffdffbdcf013f 08000000 03000000 02000000 0f000000 02000000 9e000000 01"), b)
-	var c2 Connect
-	require.NoError(t, c2.Decode(b))
+	b := appendConnect(nil, &c)
+	require.Len(t, b, connectLen+158)
+	require.Equal(t, fromHex(t, "fffffdffbdcf013f 08000000 03000000 02000000 0f000000 02000000 9e000000 01"), b[:connectLen])
+	c2, n, err := decodeConnect(b[:connectLen])
+	require.NoError(t, err)
+	require.Equal(t, 158, n)
+	c.Authorizer = nil
 	require.Equal(t, c, c2)
-	for n := range b {
-		require.ErrorIs(t, c2.Decode(b[:n]), messenger.ErrBadHandshake)
+	for n := range connectLen {
+		_, _, err := decodeConnect(b[:n])
+		require.ErrorIs(t, err, messenger.ErrBadHandshake)
 	}
-	c.AuthorizerLen = MaxAuthorizer + 1
-	require.ErrorIs(t, c2.Decode(c.Append(nil)), messenger.ErrBadHandshake)
+	c.Authorizer = make([]byte, maxAuthorizer+1)
+	_, _, err = decodeConnect(appendConnect(nil, &c)[:connectLen])
+	require.ErrorIs(t, err, messenger.ErrBadHandshake)
 }
 
-func TestConnectReply(t *testing.T) {
+func TestReply(t *testing.T) {
 	// What a real monitor answered.
 	b := fromHex(t, "0d fffffdffbdcf013f 03000000 01000000 0f000000 00000000 01")
-	var r ConnectReply
-	require.NoError(t, r.Decode(b))
-	require.Equal(t, ConnectReply{
-		Tag: TagSeq, Features: messenger.DefaultFeatures, GlobalSeq: 3, ConnectSeq: 1, ProtoVersion: 15, Lossy: true,
+	r, n, err := decodeReply(b)
+	require.NoError(t, err)
+	require.Zero(t, n)
+	require.Equal(t, core.Reply{
+		Tag: core.TagSeq, Features: messenger.DefaultFeatures, GlobalSeq: 3, ConnectSeq: 1, ProtocolVersion: 15, Lossy: true,
 	}, r)
-	require.Equal(t, b, r.Append(nil))
+	r.InSeq = 5
+	require.Equal(t, append(bytes.Clone(b), 5, 0, 0, 0, 0, 0, 0, 0), appendReply(nil, &r))
 	for n := range b {
-		require.ErrorIs(t, r.Decode(b[:n]), messenger.ErrBadHandshake)
+		_, _, err := decodeReply(b[:n])
+		require.ErrorIs(t, err, messenger.ErrBadHandshake)
 	}
-	r.AuthorizerLen = MaxAuthorizerReply + 1
-	require.ErrorIs(t, r.Decode(r.Append(nil)), messenger.ErrBadHandshake)
+	r = core.Reply{Tag: core.TagReady, Authorizer: make([]byte, maxAuthorizerReply)}
+	b = appendReply(nil, &r)
+	_, n, err = decodeReply(b[:replyLen])
+	require.NoError(t, err)
+	require.Equal(t, len(b)-replyLen, n)
+	r.Authorizer = make([]byte, maxAuthorizerReply+1)
+	_, _, err = decodeReply(appendReply(nil, &r)[:replyLen])
+	require.ErrorIs(t, err, messenger.ErrBadHandshake)
 }
 
 func TestFrames(t *testing.T) {
+	stamp := time.Unix(7, 9)
 	for name, c := range map[string]struct {
 		b    []byte
-		want Frame
+		want frame
 	}{
-		"ack":           {AppendAck(nil, 1<<40+5), Frame{Tag: TagAck, Seq: 1<<40 + 5}},
-		"keepalive":     {[]byte{9}, Frame{Tag: TagKeepalive}},
-		"keepalive2":    {AppendKeepalive2(nil, Stamp{7, 9}), Frame{Tag: TagKeepalive2, Stamp: Stamp{7, 9}}},
-		"keepalive2ack": {AppendKeepalive2Ack(nil, Stamp{7, 9}), Frame{Tag: TagKeepalive2Ack, Stamp: Stamp{7, 9}}},
-		"close":         {[]byte{6}, Frame{Tag: TagClose}},
+		"ack":            {appendAck(nil, 1<<40+5), frame{tag: core.TagAck, seq: 1<<40 + 5}},
+		"keepalive":      {[]byte{9}, frame{tag: core.TagKeepalive}},
+		"keepalive2":     {appendStamp(nil, core.TagKeepalive2, stamp), frame{tag: core.TagKeepalive2, stamp: stamp}},
+		"keepalive2 ack": {appendStamp(nil, core.TagKeepalive2Ack, stamp), frame{tag: core.TagKeepalive2Ack, stamp: stamp}},
+		"close":          {[]byte{6}, frame{tag: core.TagClose}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f, err := DecodeFrame(Tag(c.b[0]), c.b[1:])
+			r := bytes.NewReader(c.b)
+			f, err := readFrame(r)
 			require.NoError(t, err)
 			require.Equal(t, c.want, f)
-			require.Equal(t, f.Tag.Body(), len(c.b)-1)
+			require.Zero(t, r.Len())
 			if len(c.b) > 1 {
-				_, err = DecodeFrame(Tag(c.b[0]), c.b[1:len(c.b)-1])
-				require.ErrorIs(t, err, messenger.ErrBadMessage)
+				_, err = readFrame(bytes.NewReader(c.b[:len(c.b)-1]))
+				require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 			}
 		})
 	}
-	for t8 := range 256 {
-		tag := Tag(t8)
-		_, err := DecodeFrame(tag, make([]byte, tag.Body()))
-		require.Equal(t, tag.InStream(), err == nil, "%v", tag)
-		require.NotEmpty(t, tag.String())
+	_, err := readFrame(bytes.NewReader(nil))
+	require.ErrorIs(t, err, io.EOF)
+	known := map[byte]bool{6: true, 7: true, 8: true, 9: true, 14: true, 15: true}
+	for tag := range 256 {
+		_, err := readFrame(bytes.NewReader(append([]byte{byte(tag)}, make([]byte, messenger.MsgHeaderLen)...)))
+		require.Equal(t, known[byte(tag)], err == nil, "tag %d", tag)
 	}
 }
 
 // The first message of a client, as a real monitor takes it.
 const (
-	authHeader = "0100000000000000 0000000000000000 1100 7f00 0100 3c000000 00000000 00000000 0000 08 ffffffffffffffff 0100 0000"
+	authHeader = "0100000000000000 0000000000000000 1100 7f00 0100 3c000000 00000000 00000000 0000 08 ffffffffffffffff 0100 0000 694babe2"
 	authFront  = "0000000000000000 ffff 0000000000000000 00000000 1e000000 01 01000000 01000000 08000000 05000000 61646d696e 0000000000000000 00000000"
 )
 
-func TestMessage(t *testing.T) {
+func authFrame(t testing.TB) *core.Frame {
 	front := fromHex(t, authFront)
-	h := messenger.MsgHeader{
-		Seq: 1, Type: 17, Priority: messenger.PriorityDefault, Version: 1, CompatVersion: 1,
-		Src: messenger.EntityName{Type: messenger.EntityClient, Num: messenger.UnknownNum},
+	f := &core.Frame{
+		Header: messenger.MsgHeader{
+			Seq: 1, Type: 17, Priority: messenger.PriorityDefault, Version: 1, CompatVersion: 1,
+			Src: messenger.EntityName{Type: messenger.EntityClient, Num: messenger.UnknownNum}, FrontLen: uint32(len(front)),
+		},
+		Footer: messenger.MsgFooter{Flags: messenger.FooterComplete, FrontCRC: messenger.CRC32C(0, front), Sig: 0x0102},
+		Front:  front,
 	}
-	i := &Integrity{HeaderCRC: true, DataCRC: true}
-	f := i.Seal(&h, &Sections{Front: front})
-	require.EqualValues(t, 0xe2ab4b69, h.CRC)
-	require.EqualValues(t, 0x35a7635b, f.FrontCRC)
-	require.Equal(t, fromHex(t, authHeader), h.Append(nil)[:messenger.MsgHeaderLen-4])
-	require.Equal(t, messenger.FooterComplete, f.Flags)
-	require.NoError(t, i.CheckHeader(&h))
-	require.NoError(t, i.Check(&h, &Sections{Front: front}, &f))
+	f.Header.CRC = f.Header.Sum()
+	return f
 }
 
-// Every bit of a message is guarded by a sum, and by the signature if there is one.
-func TestChangedMessage(t *testing.T) {
-	sign := func(covered *[8]uint32) (sum uint64) {
-		for _, v := range covered {
-			sum = sum*31 + uint64(v) + 1
+func TestMessage(t *testing.T) {
+	f := authFrame(t)
+	for _, session := range []messenger.Features{0, messenger.FeatureMsgAuth} {
+		footer := "5b63a735 00000000 00000000"
+		if session != 0 {
+			footer += "0201000000000000"
 		}
-		return sum
-	}
-	for name, i := range map[string]*Integrity{
-		"long":   {HeaderCRC: true, DataCRC: true, Features: messenger.FeatureMsgAuth},
-		"short":  {HeaderCRC: true, DataCRC: true},
-		"signed": {HeaderCRC: true, DataCRC: true, Features: messenger.FeatureMsgAuth, Sign: sign},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := Sections{Front: []byte("front"), Middle: []byte("mid"), Data: [][]byte{[]byte("da"), []byte("ta")}}
-			h := messenger.MsgHeader{Seq: 7, Type: 2, Version: 1, CompatVersion: 1}
-			var out bytes.Buffer
-			require.NoError(t, (&Wire{conn: writeTo{b: &out}}).WriteMessage(&h, &s, i))
-			good := out.Bytes()
-			got, err := readOne(good, i)
-			require.NoError(t, err)
-			require.Equal(t, Sections{Front: s.Front, Middle: s.Middle, Data: [][]byte{[]byte("data")}}, got)
-			for n := range good {
-				_, err := readOne(good[:n], i)
-				require.Error(t, err, "cut at %d", n)
-			}
-			for at := range 8 * len(good) {
-				bad := bytes.Clone(good)
-				bad[at/8] ^= 1 << (at % 8)
-				_, err := readOne(bad, i)
-				footer := at/8 - (len(good) - messenger.FooterLen(i.Features))
-				// Flags nobody knows, and the signature's room where nobody signs.
-				free := footer >= 12 && i.Sign == nil && at/8 < len(good)-1 || at/8 == len(good)-1 && at%8 != 0
-				if i.Sign != nil && at/8 == len(good)-1 && at%8 == 2 {
-					free = false
-				}
-				require.Equal(t, free, err == nil, "bit %d of byte %d of %d: %v", at%8, at/8, len(good), err)
-			}
-		})
+		want := fromHex(t, "07"+authHeader+authFront+footer+"01")
+		require.Equal(t, want, bytes.Join(appendFrame(nil, f, session), nil))
+
+		r := bytes.NewReader(want)
+		got, err := readFrame(r)
+		require.NoError(t, err)
+		require.Equal(t, frame{tag: core.TagMsg, header: f.Header}, got)
+		require.Equal(t, got.header.Sum(), got.header.CRC)
+		in, err := readBody(r, &got.header, session)
+		require.NoError(t, err)
+		require.Zero(t, r.Len())
+		require.Equal(t, f.Front, in.Front)
+		require.Equal(t, f.Footer.FrontCRC, in.Footer.FrontCRC)
+		for n := range len(want) - 1 - messenger.MsgHeaderLen {
+			_, err := readBody(bytes.NewReader(want[1+messenger.MsgHeaderLen:][:n]), &got.header, session)
+			require.ErrorIs(t, err, io.ErrUnexpectedEOF, "cut at %d", n)
+		}
 	}
 }
 
-func TestSumsOff(t *testing.T) {
-	i := &Integrity{}
-	s := Sections{Front: []byte("front"), Data: [][]byte{[]byte("data")}}
-	h := messenger.MsgHeader{Seq: 7, Type: 2, CRC: 99}
-	f := i.Seal(&h, &s)
-	require.Equal(t, messenger.MsgFooter{Flags: messenger.FooterComplete | messenger.FooterNoCRC}, f)
-	require.EqualValues(t, 99, h.CRC)
-	require.NoError(t, i.CheckHeader(&h))
-	require.NoError(t, i.Check(&h, &s, &f))
-	strict := &Integrity{HeaderCRC: true, DataCRC: true}
-	require.ErrorIs(t, strict.Check(&h, &s, &f), messenger.ErrBadCRC)
-	s.Front = nil
-	require.NoError(t, strict.Check(&h, &s, &f), "the data has no sum")
-	require.ErrorIs(t, Acceptable(&h, 8), messenger.ErrBadMessage)
-	require.NoError(t, Acceptable(&h, 9))
+func TestMessageOfAllSections(t *testing.T) {
+	f := &core.Frame{
+		Header: messenger.MsgHeader{Seq: 7, Type: 2, FrontLen: 5, MiddleLen: 3, DataLen: 4},
+		Front:  []byte("front"), Middle: []byte("mid"),
+		Data: []messenger.Buffer{messenger.BytesBuffer("da"), messenger.BytesBuffer(""), messenger.BytesBuffer("ta")},
+	}
+	r := bytes.NewReader(bytes.Join(appendFrame(nil, f, messenger.FeatureMsgAuth), nil))
+	got, err := readFrame(r)
+	require.NoError(t, err)
+	in, err := readBody(r, &got.header, messenger.FeatureMsgAuth)
+	require.NoError(t, err)
+	require.Zero(t, r.Len())
+	require.Equal(t, "front", string(in.Front))
+	require.Equal(t, "mid", string(in.Middle))
+	require.Equal(t, []messenger.Buffer{messenger.BytesBuffer("data")}, in.Data)
 }
