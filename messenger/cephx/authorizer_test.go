@@ -189,3 +189,33 @@ func TestSigner(t *testing.T) {
 		}
 	}
 }
+
+func TestPeers(t *testing.T) {
+	a := &Peers{Name: EntityName{messenger.EntityMon, "a"}, Secret: testKey(t, 1)}
+	b := &Peers{Name: EntityName{messenger.EntityOSD, "b"}, Secret: testKey(t, 1), SkipChallenge: true}
+	require.Nil(t, b.Verifier(messenger.EntityMon, messenger.AuthProtocolNone))
+	try := func(from, to *Peers) error {
+		authorizer := from.Authorizer(messenger.EntityName{}, to.Name.Type, false)
+		verifier := to.Verifier(from.Name.Type, authorizer.Protocol())
+		shown, err := authorizer.Build(nil)
+		require.NoError(t, err)
+		reply, challenge, err := verifier.Accept(shown)
+		if err == nil && challenge {
+			shown, err = authorizer.Build(reply)
+			require.NoError(t, err)
+			reply, _, err = verifier.Accept(shown)
+		}
+		if err == nil {
+			require.Equal(t, from.Name, verifier.(*Acceptor).Peer().Name)
+			err = authorizer.Verify(reply)
+		}
+		return err
+	}
+	require.NoError(t, try(a, b))
+	require.NoError(t, try(b, a))
+	stranger := &Peers{Name: b.Name, Secret: testKey(t, 2)}
+	require.ErrorIs(t, try(stranger, a), ErrDecrypt)
+	require.ErrorIs(t, try(a, stranger), ErrDecrypt)
+	late := &Peers{Name: b.Name, Secret: b.Secret, Now: func() time.Time { return time.Now().Add(2 * time.Hour) }}
+	require.ErrorIs(t, try(a, late), ErrExpired)
+}

@@ -3,7 +3,7 @@
 // Package monc is a client of Ceph's monitors: it logs in, learns the monitor map,
 // subscribes to maps, and asks for statistics, versions and the answers of commands.
 // It works over any messenger, and speaks with a real cluster over the one of
-// package simple.
+// package simplemessenger.
 //
 // A [Client] keeps one monitor at a time. When that one is lost it looks for another,
 // logs in again, renews its subscriptions, and asks again what has not been answered,

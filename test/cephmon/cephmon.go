@@ -167,29 +167,34 @@ func (m *Monitor) conf() string {
 	if m.o.IPv6 {
 		bind = "ms bind ipv4 = false\nms bind ipv6 = true"
 	}
+	members, hosts := "a", "v1:"+m.Addr.String()
+	for name, addr := range m.o.Peers {
+		members += "," + name
+		hosts += ",v1:" + addr.String()
+	}
 	return fmt.Sprintf(`[global]
 fsid = %s
-mon initial members = a
-mon host = v1:%v
-auth cluster required = %[3]s
-auth service required = %[3]s
-auth client required = %[3]s
-auth supported = %[3]s
+mon initial members = %s
+mon host = %s
+auth cluster required = %[4]s
+auth service required = %[4]s
+auth client required = %[4]s
+auth supported = %[4]s
 ms bind msgr2 = false
-%[4]s
 %[5]s
-run dir = %[6]s/run
-admin socket = %[6]s/run/$name.asok
-log file = %[6]s/log/$name.log
-pid file = %[6]s/run/$name.pid
+%[6]s
+run dir = %[7]s/run
+admin socket = %[7]s/run/$name.asok
+log file = %[7]s/log/$name.log
+pid file = %[7]s/run/$name.pid
 mon data avail crit = 0
 [mon]
-debug ms = %[7]s
-debug mon = %[7]s
-debug auth = %[7]s
+debug ms = %[8]s
+debug mon = %[8]s
+debug auth = %[8]s
 [mon.a]
-mon data = %[6]s/mon/a
-`, FSID, m.Addr, auth, bind, keyring, m.dir, debug)
+mon data = %[7]s/mon/a
+`, FSID, members, hosts, auth, bind, keyring, m.dir, debug)
 }
 
 func (m *Monitor) write(name, text string) {

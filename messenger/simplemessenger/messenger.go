@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package simple is SimpleMessenger: a [messenger.Messenger] over plain TCP that speaks
+// Package simplemessenger is SimpleMessenger: a [messenger.Messenger] over plain TCP that speaks
 // the first version of Ceph's protocol, byte for byte, with Ceph's own daemons and
 // clients, and with others of its kind.
 //
@@ -12,7 +12,7 @@
 // messenger without either lets nobody in. A client of a monitor shows nothing, and
 // authenticates by messages: see package monc. Package cephx has what services of a
 // cluster show each other; signatures of messages follow from it.
-package simple
+package simplemessenger
 
 import (
 	"github.com/accelio/accelio-go/messenger"

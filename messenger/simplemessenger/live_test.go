@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package simple_test
+package simplemessenger_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 
 	"github.com/accelio/accelio-go/messenger"
 	"github.com/accelio/accelio-go/messenger/monc"
-	"github.com/accelio/accelio-go/messenger/simple"
+	"github.com/accelio/accelio-go/messenger/simplemessenger"
 	"github.com/accelio/accelio-go/test/cephmon"
 )
 
@@ -33,7 +33,7 @@ func client(t testing.TB, mon *cephmon.Monitor, cfg monc.Config) *monc.Client {
 	t.Helper()
 	r := messenger.NewRegistry()
 	monc.Register(r)
-	m := simple.New(messenger.Config{
+	m := simplemessenger.New(messenger.Config{
 		Name:     messenger.EntityName{Type: messenger.EntityClient, Num: messenger.UnknownNum},
 		Registry: r,
 	})
