@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -18,16 +17,6 @@ import (
 	"github.com/accelio/accelio-go/messenger/simplemessenger"
 	"github.com/accelio/accelio-go/test/cephmon"
 )
-
-// eventually waits for a condition.
-func eventually(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("never happened: " + what)
-		}
-	}
-}
 
 // peer is a monitor as far as the protocol goes: it listens, and counts what comes.
 type peer struct {
