@@ -74,8 +74,8 @@ type Client struct {
 	mu      sync.Mutex
 	cur     *session              // nil between two
 	opened  chan struct{}         // closed while a session is open
-	tried   chan struct{}         // closed and made anew with every failed attempt
-	err     error                 // of the last attempt
+	tried   chan struct{}         // closed and made anew with every round in vain
+	err     error                 // of the last such round
 	last    *cephx.Login          // the last complete one
 	monmap  *MonMap               // nil before the first
 	mapped  chan struct{}         // closed and made anew with every monmap
@@ -130,8 +130,8 @@ func (c *Client) Close() {
 	<-c.done
 }
 
-// Wait returns when a monitor has let the client in, or with the reason why the last
-// attempt failed, which more attempts follow.
+// Wait returns when a monitor has let the client in, or, after a round of all monitors
+// none of which did, with their reasons. More rounds follow.
 func (c *Client) Wait(ctx context.Context) error {
 	c.mu.Lock()
 	opened, tried := c.opened, c.tried

@@ -4,6 +4,7 @@ package monc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -15,13 +16,20 @@ import (
 func (c *Client) run() {
 	defer close(c.done)
 	for c.ctx.Err() == nil {
+		var failed []error
 		for _, addr := range c.candidates() {
 			if c.ctx.Err() != nil {
-				break
+				return
 			}
-			if c.serve(addr) {
+			err := c.serve(addr)
+			if err == nil {
+				failed = nil
 				break // a new round, as the map may have changed
 			}
+			failed = append(failed, err)
+		}
+		if len(failed) > 0 {
+			c.inVain(errors.Join(failed...))
 		}
 		c.pause(c.cfg.Backoff)
 	}
@@ -57,13 +65,12 @@ func (c *Client) pause(d time.Duration) {
 	}
 }
 
-// serve is a session with one monitor, from begin to end. It says whether the monitor
-// let the client in.
-func (c *Client) serve(addr messenger.EntityAddr) bool {
+// serve is a session with one monitor, from begin to end. Its error is why the monitor
+// did not let the client in.
+func (c *Client) serve(addr messenger.EntityAddr) error {
 	s, err := c.begin(addr)
 	if err != nil {
-		c.failed(err)
-		return false
+		return fmt.Errorf("monc: %v: %w", addr, err)
 	}
 	defer c.finish(s)
 	ctx, cancel := context.WithTimeout(c.ctx, c.cfg.HuntTimeout)
@@ -72,18 +79,15 @@ func (c *Client) serve(addr messenger.EntityAddr) bool {
 	case err = <-s.in:
 	case err = <-s.lost:
 	case <-ctx.Done():
-		if c.ctx.Err() != nil {
-			return false
-		}
-		err = fmt.Errorf("monc: %v: %w", addr, ctx.Err())
+		err = ctx.Err()
 	}
 	if err != nil {
-		c.failed(err)
-		return false
+		c.refused(err)
+		return fmt.Errorf("monc: %v: %w", addr, err)
 	}
 	c.openedSession(s)
 	c.keep(s)
-	return true
+	return nil
 }
 
 // keep looks after an open session until it is lost.

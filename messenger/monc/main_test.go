@@ -36,12 +36,10 @@ func eventually(t testing.TB, what string, cond func() bool) {
 }
 
 // newMessenger makes a messenger that is shut down when the test ends.
-func newMessenger(t testing.TB, name messenger.EntityName, auth messenger.Auth) *simplemessenger.Messenger {
-	r := messenger.NewRegistry()
-	Register(r)
-	m := simplemessenger.New(messenger.Config{
-		Name: name, Registry: r, Auth: auth, FixedNonce: name.Type == messenger.EntityMon,
-	})
+func newMessenger(t testing.TB, cfg messenger.Config) *simplemessenger.Messenger {
+	cfg.Registry = messenger.NewRegistry()
+	Register(cfg.Registry)
+	m := simplemessenger.New(cfg)
 	t.Cleanup(func() {
 		m.Shutdown()
 		m.Wait()
@@ -52,7 +50,9 @@ func newMessenger(t testing.TB, name messenger.EntityName, auth messenger.Auth) 
 // newClient makes a client over a messenger of its own, whose features may be limited.
 func newClient(t testing.TB, cfg Config, features messenger.Features) *Client {
 	t.Helper()
-	m := newMessenger(t, messenger.EntityName{Type: messenger.EntityClient, Num: messenger.UnknownNum}, nil)
+	m := newMessenger(t, messenger.Config{
+		Name: messenger.EntityName{Type: messenger.EntityClient, Num: messenger.UnknownNum},
+	})
 	c, err := New(m, cfg)
 	require.NoError(t, err)
 	if features != 0 {

@@ -104,7 +104,7 @@ func (s *session) subscribe(what map[string]Sub) {
 func (c *Client) openedSession(s *session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last, c.err = s.login, nil
+	c.last = s.login
 	close(c.opened)
 	subs := maps.Clone(c.subs)
 	start := uint64(0)
@@ -135,16 +135,22 @@ func (c *Client) finish(s *session) {
 	}
 }
 
-// failed reports an attempt that led to nothing.
-func (c *Client) failed(err error) {
-	c.cfg.Logger.Info("monc: no session", "error", err)
+// refused takes note of why a monitor did not let the client in.
+func (c *Client) refused(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var auth *cephx.Error
+	if errors.As(err, &auth) {
+		c.last = nil // the former login may be why
+	}
+}
+
+// inVain reports a round of all monitors, none of which let the client in.
+func (c *Client) inVain(err error) {
+	c.cfg.Logger.Warn("monc: no monitor", "error", err)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.err = err
-	var refused *cephx.Error
-	if errors.As(err, &refused) {
-		c.last = nil // the former login may be why
-	}
 	close(c.tried)
 	c.tried = make(chan struct{})
 }
