@@ -42,6 +42,9 @@ type link struct {
 }
 
 func newLink(t *Transport, conn net.Conn, dialled bool) *link {
+	if t.wrap != nil {
+		conn = t.wrap(conn)
+	}
 	l := &link{t: t, conn: conn, dialled: dialled, done: make(chan struct{})}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.r = bufio.NewReaderSize(socket{l}, readAhead)

@@ -28,6 +28,8 @@ type Options struct {
 type Transport struct {
 	o     Options
 	links sync.WaitGroup
+	// wrap, if not nil, is where tests come between a link and its socket.
+	wrap func(net.Conn) net.Conn
 
 	mu       sync.Mutex
 	listener net.Listener
