@@ -3,9 +3,12 @@
 package simplemessenger_test
 
 import (
+	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -84,7 +87,7 @@ func (p *peer) get(f func() int) int {
 }
 
 // startPeer makes monitor b at a place that is free.
-func startPeer(t testing.TB, at netip.AddrPort, auth messenger.Auth, features messenger.Features) *peer {
+func startPeer(t testing.TB, at netip.AddrPort, auth messenger.Auth, features messenger.Features, faults messenger.Injector) *peer {
 	t.Helper()
 	r := messenger.NewRegistry()
 	monc.Register(r)
@@ -94,6 +97,7 @@ func startPeer(t testing.TB, at netip.AddrPort, auth messenger.Auth, features me
 		FixedNonce: true, // as monitors have it
 		Registry:   r,
 		Auth:       auth,
+		Injector:   faults,
 	})
 	policy := messenger.LosslessPeerReuse()
 	policy.FeaturesSupported = features
@@ -116,6 +120,17 @@ func freePort(t testing.TB) netip.AddrPort {
 	return netip.MustParseAddrPort(l.Addr().String())
 }
 
+// peerAuth is what monitors show each other.
+func peerAuth(t testing.TB, mon *cephmon.Monitor) messenger.Auth {
+	name := cephx.EntityName{Type: messenger.EntityMon}
+	if len(mon.Keyring) == 0 {
+		return messenger.AuthNone{}
+	}
+	secret, err := mon.Keyring.Key(name)
+	require.NoError(t, err)
+	return &cephx.Peers{Name: name, Secret: secret}
+}
+
 // A real monitor that finds us in its map dials us, and we are a peer to it: its
 // probes arrive, and our ping is answered. With cephx everything is signed, in either
 // form, and either side refuses what is not signed right.
@@ -131,13 +146,7 @@ func TestRealMonitorDialsUs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			at := freePort(t)
 			mon := cephmon.Start(t, cephmon.Options{Cephx: c.cephx, Peers: map[string]netip.AddrPort{"b": at}})
-			var auth messenger.Auth = messenger.AuthNone{}
-			if c.cephx {
-				secret, err := mon.Keyring.Key(cephx.EntityName{Type: messenger.EntityMon})
-				require.NoError(t, err)
-				auth = &cephx.Peers{Name: cephx.EntityName{Type: messenger.EntityMon}, Secret: secret}
-			}
-			p := startPeer(t, at, auth, c.features)
+			p := startPeer(t, at, peerAuth(t, mon), c.features, nil)
 			eventually(t, "probes", func() bool { return p.get(func() int { return p.types[monc.TypeMonProbe] }) >= 2 })
 			require.Equal(t, 1, p.get(func() int { return p.accepts }))
 
@@ -168,4 +177,83 @@ func TestRealMonitorDialsUs(t *testing.T) {
 			require.Zero(t, p.resets+p.remoteResets+p.connects)
 		})
 	}
+}
+
+// faults fails about one of so many operations on a socket, once it is switched on.
+type faults struct {
+	every int64
+	on    atomic.Bool
+	n     atomic.Int64
+	hit   atomic.Int64
+}
+
+var errFault = errors.New("injected")
+
+func (f *faults) SocketOp(context.Context) error {
+	if !f.on.Load() || f.n.Add(1)%f.every != 0 {
+		return nil
+	}
+	f.hit.Add(1)
+	return errFault
+}
+
+// The link to a real monitor breaks again and again, on our side and in the middle of
+// anything: the monitor gets each ping once, and each of its answers arrives once.
+func TestRealMonitorLosesNothing(t *testing.T) {
+	for name, o := range map[string]cephmon.Options{"none": {}, "cephx": {Cephx: true}} {
+		t.Run(name, func(t *testing.T) {
+			at := freePort(t)
+			o.Peers = map[string]netip.AddrPort{"b": at}
+			mon := cephmon.Start(t, o)
+			f := &faults{every: 23}
+			p := startPeer(t, at, peerAuth(t, mon), messenger.DefaultFeatures, f)
+			eventually(t, "probe", func() bool { return p.get(func() int { return p.types[monc.TypeMonProbe] }) > 0 })
+			conn, err := p.m.ConnectTo(messenger.EntityMon, messenger.AddrVec{{Type: messenger.AddrLegacy, Addr: mon.Addr}})
+			require.NoError(t, err)
+			f.on.Store(true)
+			const n = 300
+			for i := range n {
+				require.NoError(t, conn.Send(messages.NewPing()))
+				if i%3 == 0 { // so that there are writes and reads in plenty
+					eventually(t, "answers", func() bool { return p.get(func() int { return len(p.pings) }) >= i-20 })
+				}
+			}
+			f.on.Store(false)
+			eventually(t, "all answers", func() bool { return p.get(func() int { return len(p.pings) }) >= n })
+			require.Greater(t, f.hit.Load(), int64(5))
+			// One more: what was there twice would be there by then.
+			require.NoError(t, conn.Send(messages.NewPing()))
+			eventually(t, "last answer", func() bool { return p.get(func() int { return len(p.pings) }) > n })
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			require.Len(t, p.pings, n+1)
+			require.Zero(t, p.resets+p.remoteResets)
+		})
+	}
+}
+
+// A real monitor that was restarted has forgotten the session: we are told, and a new
+// one serves as the old one did, on the same connection.
+func TestRealMonitorForgets(t *testing.T) {
+	at := freePort(t)
+	mon := cephmon.Start(t, cephmon.Options{Peers: map[string]netip.AddrPort{"b": at}})
+	p := startPeer(t, at, messenger.AuthNone{}, messenger.DefaultFeatures, nil)
+	eventually(t, "probe", func() bool { return p.get(func() int { return p.types[monc.TypeMonProbe] }) > 0 })
+	conn, err := p.m.ConnectTo(messenger.EntityMon, messenger.AddrVec{{Type: messenger.AddrLegacy, Addr: mon.Addr}})
+	require.NoError(t, err)
+	mon.Kill()
+	eventually(t, "loss", func() bool { return !conn.IsConnected() })
+	mon.Run()
+	// What is sent before we are told goes with the session that is gone.
+	eventually(t, "answer", func() bool {
+		if p.get(func() int { return p.remoteResets }) == 0 {
+			return false
+		}
+		if conn.Send(messages.NewPing()) != nil {
+			return false
+		}
+		return p.get(func() int { return len(p.pings) }) > 0
+	})
+	require.Zero(t, p.get(func() int { return p.resets }))
+	require.Same(t, conn, p.m.Find(messenger.EntityAddr{Type: messenger.AddrLegacy, Addr: mon.Addr}))
 }
