@@ -52,6 +52,9 @@ func (m *Messenger) accept(h *halfOpen) {
 	defer stop()
 	a := &acceptance{m: m, link: h.link}
 	err := a.run(ctx)
+	if a.fresh != nil && !a.used {
+		a.fresh.die()
+	}
 	m.mu.Lock()
 	for i, o := range m.halfOpen {
 		if o == h {
@@ -72,6 +75,7 @@ type acceptance struct {
 	link Link
 
 	fresh    *Conn // what it becomes unless there is a session already
+	used     bool  // it has
 	features messenger.Features
 	verifier messenger.AuthVerifier
 	protocol uint32

@@ -31,26 +31,41 @@ func (c Claim) Cancel() {
 	c.released()
 }
 
-// admit takes what a message of n bytes needs, in Ceph's order. Without wait, ok is
-// false where that would take time.
-func (m *Messenger) admit(ctx context.Context, p *messenger.Policy, n int64, wait bool) (c Claim, ok bool, err error) {
-	steps := [...]struct {
+// demand is what a message of n bytes takes, in Ceph's order.
+func (m *Messenger) demand(p *messenger.Policy, n int64) [3]struct {
+	t *messenger.Throttle
+	n int64
+} {
+	return [...]struct {
 		t *messenger.Throttle
 		n int64
 	}{{p.ThrottlerMessages, 1}, {p.ThrottlerBytes, n}, {m.throttle, n}}
+}
+
+// admit takes what a message of n bytes needs, if that takes no time.
+func (m *Messenger) admit(p *messenger.Policy, n int64) (Claim, bool) {
+	steps := m.demand(p, n)
 	for i, s := range steps {
-		if s.t.TryGet(s.n) {
-			continue
-		}
-		if wait {
-			if err = s.t.Get(ctx, s.n); err == nil {
-				continue
+		if !s.t.TryGet(s.n) {
+			for _, s := range steps[:i] {
+				s.t.Put(s.n)
 			}
+			return Claim{}, false
 		}
-		for _, s := range steps[:i] {
-			s.t.Put(s.n)
-		}
-		return Claim{}, false, err
 	}
-	return Claim{p.ThrottlerMessages, p.ThrottlerBytes, m.throttle, n}, true, nil
+	return Claim{p.ThrottlerMessages, p.ThrottlerBytes, m.throttle, n}, true
+}
+
+// admitWait takes it as soon as there is room.
+func (m *Messenger) admitWait(ctx context.Context, p *messenger.Policy, n int64) (Claim, error) {
+	steps := m.demand(p, n)
+	for i, s := range steps {
+		if err := s.t.Get(ctx, s.n); err != nil {
+			for _, s := range steps[:i] {
+				s.t.Put(s.n)
+			}
+			return Claim{}, err
+		}
+	}
+	return Claim{p.ThrottlerMessages, p.ThrottlerBytes, m.throttle, n}, nil
 }

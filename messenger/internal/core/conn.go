@@ -15,7 +15,9 @@ import (
 type Conn struct {
 	m        *Messenger
 	peerType messenger.EntityType
-	accepted bool // made by the peer
+	accepted bool            // made by the peer
+	life     context.Context // ends with the connection
+	die      context.CancelFunc
 
 	// rx is held while a message is looked at, see Receive. What stands below
 	// it is written under it.
@@ -90,6 +92,7 @@ func newConn(m *Messenger, peer messenger.EntityType, addr messenger.EntityAddr,
 		kick:      make(chan struct{}, 1),
 		grown:     make(chan struct{}, 1),
 	}
+	c.life, c.die = context.WithCancel(m.ctx)
 	c.lastRecv.Store(time.Now().UnixNano())
 	return c
 }

@@ -79,6 +79,7 @@ func (a *acceptance) takeNew(ctx context.Context, req *Connect, over bool) (*Rep
 		}
 		return nil, errTaken
 	}
+	a.used = true
 	return a.take(ctx, req, t)
 }
 

@@ -15,21 +15,27 @@ import (
 
 // Bind implements messenger.Messenger.
 func (m *Messenger) Bind(addr messenger.EntityAddr) error {
+	m.rebinds.Lock()
+	defer m.rebinds.Unlock()
+	self := m.self().Addr
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	st, bound := m.state, m.bound
+	m.mu.Unlock()
 	switch {
-	case m.state != stateNew:
+	case st != stateNew:
 		return messenger.ErrStarted
-	case m.bound:
-		return fmt.Errorf("%w: bound to %v already", messenger.ErrAddr, m.addr)
+	case bound:
+		return fmt.Errorf("%w: bound to %v already", messenger.ErrAddr, self)
 	case addr.Type != m.transport.AddrType() && addr.Type != messenger.AddrAny && addr.Type != messenger.AddrNone:
 		return fmt.Errorf("%w: %v is not of type %v", messenger.ErrAddr, addr, m.transport.AddrType())
 	}
-	addr.Type, addr.Nonce = m.transport.AddrType(), m.addr.Nonce
+	addr.Type, addr.Nonce = self.Type, self.Nonce
 	place, err := m.listen(addr, nil)
 	if err != nil {
 		return err
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.addr.Addr, m.bound = place, true
 	return nil
 }

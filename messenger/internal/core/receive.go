@@ -19,7 +19,18 @@ func (h *linkHandler) Admit(ctx context.Context, hdr *messenger.MsgHeader, wait 
 			fmt.Sprintf("%d bytes announced, %d allowed", n, m.cfg.MaxMessage))
 	}
 	p := h.c.Policy()
-	return m.admit(ctx, &p, n, wait)
+	c, ok := m.admit(&p, n)
+	if ok || !wait {
+		return c, ok, nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(h.c.life, cancel)()
+	c, err := m.admitWait(ctx, &p, n)
+	if err != nil {
+		return Claim{}, false, messenger.NewFault(messenger.ErrTimeout, err, "throttled")
+	}
+	return c, true, nil
 }
 
 // Receive implements Handler: it checks a message, and dispatches it.

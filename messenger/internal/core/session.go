@@ -129,6 +129,7 @@ func (c *Conn) endLocked(why error, tell bool) (dropped []*outgoing, ended bool)
 	}
 	c.state = messenger.ConnClosed
 	c.lastErr = why
+	c.die()
 	c.void()
 	c.detach(why)
 	c.draining = nil
@@ -152,7 +153,7 @@ func (c *Conn) void() {
 func (c *Conn) startConnect() {
 	c.void()
 	c.state = messenger.ConnConnecting
-	ctx, cancel := context.WithCancel(c.m.ctx)
+	ctx, cancel := context.WithCancel(c.life)
 	c.cancel = cancel
 	gen := c.gen
 	select {

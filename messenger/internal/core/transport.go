@@ -83,9 +83,9 @@ type Session struct {
 	Lossy    bool
 }
 
-// Handler is what an open link calls: never two methods for arriving things at a
-// time, and none of them from within a method of the link. Receive is the only one
-// that may wait, and only if its context says so.
+// Handler is what an open link calls, never from within a method of the link. It
+// calls Receive for one message after the other; the rest may come at any time. Only
+// Admit with wait may take long.
 type Handler interface {
 	// Admit is called with the header of a message before its sections are
 	// taken in. It takes what the throttles want, and waits for it if wait is
