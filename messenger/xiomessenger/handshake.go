@@ -23,25 +23,37 @@ func (x *XioConnection) say(ctx context.Context, tag core.Tag, data []byte) erro
 		return err
 	}
 	var b [handshakeLen]byte
-	if err := x.conn.SendMsg(ctx, &xio.Message{Header: appendHandshake(b[:0], tag), Data: data}, nil); err != nil {
+	gone := make(chan error, 1)
+	err := x.conn.SendMsg(ctx, &xio.Message{Header: appendHandshake(b[:0], tag), Data: data}, func(err error) { gone <- err })
+	if err == nil {
+		// What closes the link next must not overtake it.
+		err = <-gone
+	}
+	if err != nil {
 		return x.orBroken(fault(err))
 	}
 	return nil
 }
 
-// hear waits for a message of the handshake.
+// hear waits for a message of the handshake. One that came before the link's end still
+// counts, as it may say why.
 func (x *XioConnection) hear(ctx context.Context, tag core.Tag) ([]byte, error) {
+	var s shake
 	select {
-	case s := <-x.shakes:
-		if s.tag != tag {
-			return nil, messenger.NewFault(messenger.ErrBadHandshake, nil, fmt.Sprintf("tag %#x, expected %#x", s.tag, tag))
+	case s = <-x.shakes:
+	default:
+		select {
+		case s = <-x.shakes:
+		case <-x.closing:
+			return nil, x.broken()
+		case <-ctx.Done():
+			return nil, x.orBroken(messenger.NewFault(messenger.ErrTimeout, ctx.Err(), "handshake"))
 		}
-		return s.data, x.inject(ctx)
-	case <-x.closing:
-		return nil, x.broken()
-	case <-ctx.Done():
-		return nil, x.orBroken(messenger.NewFault(messenger.ErrTimeout, ctx.Err(), "handshake"))
 	}
+	if s.tag != tag {
+		return nil, messenger.NewFault(messenger.ErrBadHandshake, nil, fmt.Sprintf("tag %#x, expected %#x", s.tag, tag))
+	}
+	return s.data, x.inject(ctx)
 }
 
 // orBroken prefers the reason why the link has ended to what came of it.

@@ -239,10 +239,11 @@ func (x *XioConnection) opens(m *xio.OneWay, wait bool) (bool, error) {
 	if n := int64(s.head.count); n < 1 || n > max(s.head.hdr.Size(), 1) || n > maxDatagrams {
 		return false, messenger.NewFault(messenger.ErrBadMessage, nil, fmt.Sprintf("%d datagrams for %d bytes", n, s.head.hdr.Size()))
 	}
-	ctx := context.Background() // what has come counts, even if the link has ended
+	// What has arrived counts, even if the link ends here: the peer may have its receipt.
+	ctx := context.Background()
 	if wait {
 		if err := x.inject(ctx); err != nil {
-			return false, err
+			x.Close(err)
 		}
 	}
 	c, ok, err := x.handler.Admit(ctx, &s.head.hdr, wait)

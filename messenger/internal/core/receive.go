@@ -39,9 +39,9 @@ func (h *linkHandler) Receive(ctx context.Context, in *Incoming) {
 	c.lastRecv.Store(time.Now().UnixNano())
 	if c.m.cfg.Interceptor != nil {
 		if err := c.m.intercept(ctx, messenger.StepReceive, c, c.PeerAddr(), c.accepted); err != nil {
-			in.discard()
-			h.fail(err)
-			return
+			// As when the network breaks here: what has arrived has arrived.
+			h.broke(err, true)
+			h.link.Close(err)
 		}
 	}
 	c.rx.Lock()
