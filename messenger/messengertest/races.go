@@ -5,6 +5,7 @@ package messengertest
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -67,13 +68,18 @@ func settled(t *testing.T, a, b *node, ca, cb messenger.Connection) {
 	require.Zero(t, a.d.resets.Load()+b.d.resets.Load())
 }
 
-// raceAtReply stops each side in its answer to the other's attempt.
+// raceAtReply stops a side in its answer to the other's attempt. It depends on who is
+// first whether the other one comes to that as well.
 func (s *suite) raceAtReply(t *testing.T) {
 	a, b, g := s.peers(t, messenger.LosslessPeerReuse())
 	ha, hb := g.Pause(At(messenger.StepBeforeReply, a.Messenger, true)), g.Pause(At(messenger.StepBeforeReply, b.Messenger, true))
 	ca, cb := a.connect(t, b), b.connect(t, a)
-	reached(t, ha)
-	reached(t, hb)
+	select {
+	case <-ha.Reached():
+	case <-hb.Reached():
+	case <-time.After(patience):
+		t.Fatal("nobody answers")
+	}
 	hb.Continue()
 	ha.Continue()
 	settled(t, a, b, ca, cb)
@@ -151,6 +157,7 @@ func reconnectRaceTest(t *testing.T, s *suite) {
 	g.Fail(At(messenger.StepSendMessage, b.Messenger, true), 0, 1)
 	require.NoError(t, cb.Send(newNote(2, "b to a")))
 	reached(t, hb)
+	eventually(t, "standby at a", func() bool { return ca.State() == messenger.ConnStandby })
 	require.NoError(t, ca.Send(newNote(3, "a to b")))
 	reached(t, ha)
 	ha.Continue()

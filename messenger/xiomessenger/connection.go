@@ -45,7 +45,8 @@ type XioConnection struct {
 	pumping bool
 	heard   bool       // the peer has said something of the handshake
 	first   *msgHeader // CephCompat: of the first message
-	pumps   sync.WaitGroup
+	given   bool       // up: it will not be opened
+	change  sync.Cond  // of what watch waits for at the end
 
 	tx sendState
 	rx sequence
@@ -73,6 +74,7 @@ func newConnection(t *transport, p *XioPortal, peer messenger.EntityAddr) *XioCo
 		closing: make(chan struct{}),
 		done:    make(chan struct{}),
 	}
+	x.change.L = &x.mu
 	x.tx.init(&t.o)
 	return x
 }
@@ -96,8 +98,8 @@ func (x *XioConnection) watch() {
 	}
 	x.tell()
 	x.conn.Close()
-	x.pumps.Wait()
-	x.abandon()
+	x.drain()
+	x.tell()
 	x.t.all.Delete(x)
 	if x.portal != nil {
 		x.portal.conns.Add(-1)
@@ -105,9 +107,12 @@ func (x *XioConnection) watch() {
 	close(x.done)
 }
 
-// abandon gives back what came and was never looked at: the link was not opened.
-func (x *XioConnection) abandon() {
+// drain waits until what has come has been looked at, or never will be.
+func (x *XioConnection) drain() {
 	x.mu.Lock()
+	for x.pumping || x.handler == nil && !x.given {
+		x.change.Wait()
+	}
 	queue := x.queue
 	x.queue = nil
 	x.mu.Unlock()
@@ -115,6 +120,14 @@ func (x *XioConnection) abandon() {
 		m.Release()
 	}
 	x.drop()
+}
+
+// Abandon implements core.Link.
+func (x *XioConnection) Abandon() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.given = true
+	x.change.Broadcast()
 }
 
 // tell tells the handler that it is over, once there is one.
@@ -160,6 +173,7 @@ func (x *XioConnection) Open(h core.Handler, s core.Session) {
 		go x.tell()
 	}
 	x.startPump()
+	x.change.Broadcast()
 }
 
 // RemoteAddr implements core.Link.

@@ -48,7 +48,7 @@ func (x *XioConnection) arrived(m *xio.OneWay) {
 		return
 	}
 	x.mu.Lock()
-	if x.why != nil && x.handler == nil {
+	if x.given {
 		x.mu.Unlock()
 		return
 	}
@@ -100,7 +100,7 @@ func (x *XioConnection) startPump() {
 		return
 	}
 	x.pumping = true
-	x.pumps.Go(x.pump)
+	go x.pump()
 }
 
 func (x *XioConnection) pump() {
@@ -108,6 +108,7 @@ func (x *XioConnection) pump() {
 		x.mu.Lock()
 		if len(x.queue) == 0 {
 			x.pumping = false
+			x.change.Broadcast()
 			x.mu.Unlock()
 			return
 		}

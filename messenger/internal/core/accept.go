@@ -20,6 +20,7 @@ func (m *Messenger) incoming(link Link) {
 	if m.state != stateStarted {
 		m.mu.Unlock()
 		link.Close(messenger.NewFault(messenger.ErrRefused, messenger.ErrShutdown, ""))
+		link.Abandon()
 		return
 	}
 	var oldest *halfOpen
@@ -65,6 +66,7 @@ func (m *Messenger) accept(h *halfOpen) {
 	m.mu.Unlock()
 	if err != nil {
 		h.link.Close(err)
+		h.link.Abandon()
 		m.log.Info("messenger: peer not accepted", "peer", h.link.RemoteAddr(), "error", err)
 	}
 }
@@ -109,7 +111,10 @@ func (a *acceptance) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := a.reply(ctx, req, r); err != nil {
+		if err := a.fill(ctx, req, r); err != nil {
+			return err
+		}
+		if err := a.link.WriteReply(ctx, r); err != nil {
 			return err
 		}
 		if r.Tag == TagFeatures || r.Tag == TagBadProtoVer {
@@ -183,8 +188,8 @@ func (a *acceptance) deny(why error) *Reply {
 	return &Reply{Tag: TagBadAuthorizer}
 }
 
-// reply fills in what all replies have, and sends it.
-func (a *acceptance) reply(ctx context.Context, req *Connect, r *Reply) error {
+// fill fills in what all replies have.
+func (a *acceptance) fill(ctx context.Context, req *Connect, r *Reply) error {
 	m := a.m
 	if err := m.intercept(ctx, messenger.StepBeforeReply, a.fresh, a.fresh.peerAddr, true); err != nil {
 		return err
@@ -199,7 +204,7 @@ func (a *acceptance) reply(ctx context.Context, req *Connect, r *Reply) error {
 	} else {
 		r.Features = req.Features&p.Supported() | p.FeaturesRequired
 	}
-	return a.link.WriteReply(ctx, r)
+	return nil
 }
 
 // takeover is how a link becomes a session's.
@@ -251,7 +256,9 @@ func (a *acceptance) take(ctx context.Context, req *Connect, t *takeover) (*Repl
 	return nil, err
 }
 
-// graft is the exchange from the decision to the open session.
+// graft is the exchange from the decision to the open session. Once the final reply is
+// out the peer may have sent messages, and have seen them acknowledged: what breaks the
+// link from then on breaks an open link, whose messages count.
 func (a *acceptance) graft(ctx context.Context, req *Connect, t *takeover) error {
 	c, m := t.c, a.m
 	if t.peerReset {
@@ -269,8 +276,11 @@ func (a *acceptance) graft(ctx context.Context, req *Connect, t *takeover) error
 		r.Tag, r.InSeq, r.Acked = TagSeq, in, c.acked
 		c.mu.Unlock()
 	}
-	if err := a.reply(ctx, req, r); err != nil {
+	if err := a.fill(ctx, req, r); err != nil {
 		return err
+	}
+	if err := a.link.WriteReply(ctx, r); err != nil {
+		a.link.Close(err)
 	}
 	o := opening{
 		gen:        t.gen,
@@ -288,7 +298,7 @@ func (a *acceptance) graft(ctx context.Context, req *Connect, t *takeover) error
 		o.hasSeq, o.inSeq = true, seq
 	}
 	if err := m.intercept(ctx, messenger.StepReady, c, c.peerAddr, true); err != nil {
-		return err
+		a.link.Close(err)
 	}
 	h := &linkHandler{c: c, link: a.link, features: a.features}
 	if a.features.Has(messenger.FeatureMsgAuth) {

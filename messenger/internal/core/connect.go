@@ -102,6 +102,7 @@ func (c *Conn) attempt(ctx context.Context, gen uint64) error {
 	a := &attempt{c: c, gen: gen, link: link, peer: addr}
 	if err := a.run(ctx); err != nil {
 		link.Close(err)
+		link.Abandon()
 		return err
 	}
 	return nil
@@ -288,17 +289,19 @@ func (a *attempt) ready(ctx context.Context, r *Reply) error {
 		if err == nil {
 			err = m.intercept(ctx, messenger.StepBeforeSeq, c, a.peer, false)
 		}
-		if err == nil {
-			err = a.link.WriteSeq(ctx, in)
-		}
 		if err != nil {
 			return c.orLost(a.gen, err)
+		}
+		// From here on the peer may send messages, and see them acknowledged: what
+		// breaks the link breaks an open link, whose messages count.
+		if err := a.link.WriteSeq(ctx, in); err != nil {
+			a.link.Close(err)
 		}
 	} else if err := c.freshStart(a.gen); err != nil {
 		return err
 	}
 	if err := m.intercept(ctx, messenger.StepReady, c, a.peer, false); err != nil {
-		return err
+		a.link.Close(err)
 	}
 	return c.orLost(a.gen, c.open(h, o))
 }

@@ -50,9 +50,12 @@ type Link interface {
 	WriteSeq(ctx context.Context, seq uint64) error
 	ReadSeq(ctx context.Context) (uint64, error)
 
-	// Open ends the handshake: what arrives goes to h from now on, one thing
-	// after the other. It is called once, and calls h itself never.
+	// Open ends the handshake: what has arrived behind it, and what arrives from
+	// now on, goes to h. A link that has broken meanwhile still has the former.
+	// It is called once, and calls h itself never.
 	Open(h Handler, o Session)
+	// Abandon says instead that the link will not be opened.
+	Abandon()
 
 	// Send takes a frame, or says that there is no room; then it calls
 	// Writable when there is again. It never waits. Frames leave in order. The
@@ -68,8 +71,9 @@ type Link interface {
 	// Close breaks the link, at any time and any number of times, and does not
 	// wait. The first reason is what Closed gets.
 	Close(why error)
-	// Done is closed when nothing more comes of the link: the Handler will not
-	// be called again, and the transport has let go of everything.
+	// Done is closed when nothing more comes of the link, which has been closed,
+	// and opened or abandoned: nothing will be received from it any more, and
+	// the transport has let go of everything.
 	Done() <-chan struct{}
 	// RemoteAddr is the other end's place.
 	RemoteAddr() netip.AddrPort
