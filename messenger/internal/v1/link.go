@@ -36,9 +36,11 @@ type link struct {
 
 	out outbox
 
-	mu  sync.Mutex
-	h   core.Handler // nil before Open
-	why error        // not nil once closed
+	mu        sync.Mutex
+	h         core.Handler // nil before Open
+	abandoned bool         // there will be none
+	why       error        // not nil once closed
+	ending    bool
 }
 
 func newLink(t *Transport, conn net.Conn, dialled bool) *link {
@@ -209,17 +211,25 @@ func (l *link) ReadSeq(context.Context) (uint64, error) {
 	return binary.LittleEndian.Uint64(b), err
 }
 
-// Open implements core.Link.
+// Open implements core.Link. A link that has broken meanwhile brings nothing any more:
+// what nobody has acknowledged comes again.
 func (l *link) Open(h core.Handler, o core.Session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.h = h
-	if l.why != nil {
-		go h.Closed(l.why)
-		return
+	if l.why == nil {
+		l.wg.Go(func() { l.readLoop(h, o) })
+		l.wg.Go(func() { l.writeLoop(h, o) })
 	}
-	l.wg.Go(func() { l.readLoop(h, o) })
-	l.wg.Go(func() { l.writeLoop(h, o) })
+	l.end()
+}
+
+// Abandon implements core.Link.
+func (l *link) Abandon() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.abandoned = true
+	l.end()
 }
 
 // Close implements core.Link.
@@ -233,7 +243,16 @@ func (l *link) Close(why error) {
 	l.cancel()
 	l.conn.Close()
 	l.out.close()
-	go l.finish(l.h)
+	l.end()
+}
+
+// end begins the end, once the link is closed and has a handler, or will have none.
+// Under mu.
+func (l *link) end() {
+	if l.why != nil && (l.h != nil || l.abandoned) && !l.ending {
+		l.ending = true
+		go l.finish(l.h)
+	}
 }
 
 // finish tells of the end, and waits for it.
