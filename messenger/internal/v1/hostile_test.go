@@ -29,23 +29,41 @@ type rawPeer struct {
 // gives the answer to its connect.
 func dialRaw(t testing.TB, e *end, c core.Connect) (*rawPeer, core.Reply) {
 	t.Helper()
+	p := greetRaw(t, e, messenger.EntityAddr{Nonce: rawNonce.Add(1)})
+	return p, p.connect(c)
+}
+
+var rawNonce atomic.Uint32
+
+// greetRaw goes through the exchange of banners as the entity at an address.
+func greetRaw(t testing.TB, e *end, own messenger.EntityAddr) *rawPeer {
+	t.Helper()
 	conn, err := net.Dial("tcp", e.m.Addrs()[0].Addr.String())
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
 	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
 	p := &rawPeer{conn, t}
 	p.read(acceptorHelloLen)
-	hello := connectorHello{messenger.EntityAddr{Nonce: rawNonce.Add(1)}}
-	c.Self.Name.Type = messenger.EntityClient
-	c.ProtocolVersion = messenger.CephProtocolVersion(messenger.EntityClient, messenger.EntityOSD)
-	p.write(appendConnect(hello.append(nil), &c))
-	r, n, err := decodeReply(p.read(replyLen))
-	require.NoError(t, err)
-	p.read(n)
-	return p, r
+	p.write((&connectorHello{own}).append(nil))
+	return p
 }
 
-var rawNonce atomic.Uint32
+// connect asks for a session, as a client unless c says otherwise.
+func (p *rawPeer) connect(c core.Connect) core.Reply {
+	p.t.Helper()
+	if c.Self.Name.Type == 0 {
+		c.Self.Name.Type = messenger.EntityClient
+	}
+	c.ProtocolVersion = messenger.CephProtocolVersion(c.Self.Name.Type, messenger.EntityOSD)
+	p.write(appendConnect(nil, &c))
+	r, n, err := decodeReply(p.read(replyLen))
+	require.NoError(p.t, err)
+	r.Authorizer = p.read(n)
+	if r.Tag == core.TagSeq {
+		r.InSeq = binary.LittleEndian.Uint64(p.read(8))
+	}
+	return r
+}
 
 func (p *rawPeer) write(b []byte) {
 	p.t.Helper()

@@ -36,11 +36,13 @@ type end struct {
 	messenger.BaseDispatcher
 	m *core.Messenger
 
-	mu       sync.Mutex
-	got      []uint32
-	accepted messenger.Connection
-	resets   int
-	onAccept func(messenger.Connection) // for the first one
+	mu           sync.Mutex
+	got          []uint32
+	accepted     messenger.Connection
+	accepts      int
+	resets       int
+	remoteResets int
+	onAccept     func(messenger.Connection) // for the first one
 }
 
 func newEnd(t testing.TB, typ messenger.EntityType, p messenger.Policy, wrap func(net.Conn) net.Conn, o Options) *end {
@@ -86,6 +88,7 @@ func (e *end) HandleAccept(c messenger.Connection) {
 	e.mu.Lock()
 	first := e.accepted == nil
 	e.accepted = c
+	e.accepts++
 	e.mu.Unlock()
 	if first && e.onAccept != nil {
 		e.onAccept(c)
@@ -97,6 +100,12 @@ func (e *end) HandleReset(messenger.Connection) bool {
 	defer e.mu.Unlock()
 	e.resets++
 	return true
+}
+
+func (e *end) HandleRemoteReset(messenger.Connection) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.remoteResets++
 }
 
 func (e *end) received() []uint32 {
