@@ -145,7 +145,7 @@ func (x *XioConnection) control(m *xio.OneWay, h []byte) error {
 		}
 		return nil
 	}
-	if handler != nil {
+	if handler != nil || x.t.o.CephCompat {
 		return messenger.NewFault(messenger.ErrBadMessage, nil, fmt.Sprintf("tag %#x", tag))
 	}
 	return x.shook(m, h)

@@ -47,7 +47,6 @@ type Conn struct {
 	peerGlobalSeq uint32
 	outSeq        uint64
 	acked         uint64
-	epoch         uint64 // grows with every reset of the session
 
 	sent   fifo[*outgoing] // handed to the link, not yet delivered
 	resend []*outgoing     // numbered, to be sent (again) before all others

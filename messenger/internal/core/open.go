@@ -42,7 +42,6 @@ func (c *Conn) open(h *linkHandler, o opening) error {
 	default:
 		done = c.delivered(o.inSeq)
 	}
-	h.epoch = c.epoch
 	c.cur, c.live = h, false
 	c.state = messenger.ConnOpen
 	c.connectSeq, c.peerGlobalSeq = o.connectSeq, o.globalSeq

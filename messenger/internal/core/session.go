@@ -103,7 +103,6 @@ func (c *Conn) detach(why error) {
 // Implements: was_session_reset
 func (c *Conn) reset() []*outgoing {
 	dropped := c.empty()
-	c.epoch++
 	c.inSeq.Store(0)
 	c.outSeq, c.acked, c.connectSeq = 0, 0, 0
 	c.draining = nil
@@ -194,7 +193,6 @@ func (c *Conn) repair() {
 type linkHandler struct {
 	c        *Conn
 	link     Link
-	epoch    uint64
 	features messenger.Features
 	sign     messenger.SignFunc
 }
@@ -234,11 +232,13 @@ func (h *linkHandler) fail(why error) {
 	h.link.Close(why)
 }
 
-// Delivered implements Handler.
+// Delivered implements Handler. It counts while the link is the session's: what a former
+// link has still delivered may not have been looked at by the peer when it took a new
+// one, which begins with what the peer says it has received.
 func (h *linkHandler) Delivered(seq uint64) {
 	c := h.c
 	c.mu.Lock()
-	if h.epoch != c.epoch {
+	if h != c.cur {
 		c.mu.Unlock()
 		return
 	}
