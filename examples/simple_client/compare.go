@@ -7,36 +7,41 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
-	"github.com/accelio/accelio-go/examples/internal/circulate"
 	"github.com/accelio/accelio-go/messenger"
+	"github.com/accelio/accelio-go/messenger/pingpong"
 	"github.com/accelio/accelio-go/messenger/simplemessenger"
 	"github.com/accelio/accelio-go/messenger/xiomessenger"
+	"github.com/accelio/accelio-go/pool"
 )
 
 // contender is one of the messengers that are compared.
 type contender struct {
 	name string
-	bind string
 	new  func(messenger.Config) (messenger.Messenger, error)
+	from pingpong.Buffers // where the data lies that it sends best
 }
 
 var contenders = []contender{
-	{"SimpleMessenger", "v1:127.0.0.1:0", func(c messenger.Config) (messenger.Messenger, error) {
-		return simplemessenger.New(c), nil
-	}},
-	{"XioMessenger", "xio:127.0.0.1:0", func(c messenger.Config) (messenger.Messenger, error) {
-		return xiomessenger.New(c, xiomessenger.Options{})
-	}},
+	{
+		name: "SimpleMessenger",
+		new:  func(c messenger.Config) (messenger.Messenger, error) { return simplemessenger.New(c), nil },
+	},
+	{
+		name: "XioMessenger",
+		new: func(c messenger.Config) (messenger.Messenger, error) {
+			return xiomessenger.New(c, xiomessenger.Options{})
+		},
+		from: func(ctx context.Context, size int) (messenger.Buffer, error) { return pool.Default().Get(ctx, size) },
+	},
 }
 
 // comparison is the results of one messenger.
 type comparison struct {
-	Messenger string             `json:"messenger"`
-	Turns     []circulate.Result `json:"turns"`
-	Median    float64            `json:"median_per_second"`
+	Messenger string    `json:"messenger"`
+	Rates     []float64 `json:"round_trips_per_second"` // of each turn
+	Median    float64   `json:"median"`
 }
 
 // compare runs the same load over both messengers, in turns, so that what else the
@@ -45,28 +50,29 @@ func compare(ctx context.Context, o *options, w io.Writer) error {
 	all := make([]comparison, len(contenders))
 	for range o.rounds {
 		for i, c := range contenders {
-			r, err := c.turn(ctx, o.load)
+			r, err := c.turn(ctx, o.Options)
+			if err == nil {
+				err = ctx.Err()
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
 			all[i].Messenger = c.name
-			all[i].Turns = append(all[i].Turns, r)
+			all[i].Rates = append(all[i].Rates, r.Rate())
 		}
 	}
 	for i := range all {
-		all[i].Median = median(all[i].Turns)
+		sorted := slices.Sorted(slices.Values(all[i].Rates))
+		all[i].Median = sorted[len(sorted)/2]
 	}
 	if o.json {
 		return json.NewEncoder(w).Encode(all)
 	}
-	fmt.Fprintf(w, "%d messages of %d bytes, %d round trips, %d turns\n", o.load.Messages, o.load.Size, o.load.RoundTrips, o.rounds)
+	fmt.Fprintf(w, "%d messages of %d bytes go round, %d turns of %v, round trips per second:\n", o.Msgs, o.Size, o.rounds, o.Duration)
 	for _, c := range all {
-		fmt.Fprintf(w, "%-16s %9.0f/s", c.Messenger, c.Median)
-		for _, r := range c.Turns {
-			fmt.Fprintf(w, "  %.0f", r.Rate())
+		fmt.Fprintf(w, "%-16s %9.0f  of", c.Messenger, c.Median)
+		for _, r := range c.Rates {
+			fmt.Fprintf(w, " %.0f", r)
 		}
 		fmt.Fprintln(w)
 	}
@@ -74,50 +80,32 @@ func compare(ctx context.Context, o *options, w io.Writer) error {
 	return err
 }
 
-func median(turns []circulate.Result) float64 {
-	rates := make([]float64, len(turns))
-	for i, r := range turns {
-		rates[i] = r.Rate()
-	}
-	slices.Sort(rates)
-	return rates[len(rates)/2]
-}
-
 // turn runs the load once, against a server that lives for it.
-func (c contender) turn(ctx context.Context, l circulate.Load) (circulate.Result, error) {
-	at, err := messenger.ParseEntityAddr(c.bind)
+func (c contender) turn(ctx context.Context, o pingpong.Options) (pingpong.Result, error) {
+	server, err := c.new(pingpong.Config(true))
 	if err != nil {
-		return circulate.Result{}, err
+		return pingpong.Result{}, err
 	}
-	server, err := c.new(circulate.Config(0))
-	if err != nil {
-		return circulate.Result{}, err
-	}
-	defer end(server)
-	client, err := c.new(circulate.Config(uint32(os.Getpid())))
-	if err != nil {
-		return circulate.Result{}, err
-	}
-	defer end(client)
+	o.Addr, o.Port = "127.0.0.1", 0
 	serving, stop := context.WithCancel(ctx)
-	listening, ended := make(chan messenger.EntityAddr, 1), make(chan error, 1)
+	ready, ended := make(chan messenger.AddrVec, 1), make(chan error, 1)
 	go func() {
-		ended <- circulate.Serve(serving, server, circulate.NewDispatcher(nil), at, func(a messenger.EntityAddr) { listening <- a })
+		ended <- pingpong.Serve(serving, server, o, io.Discard, func(v messenger.AddrVec) { ready <- v })
 	}()
+	select {
+	case err := <-ended:
+		stop()
+		return pingpong.Result{}, err
+	case v := <-ready:
+		o.Port = int(v[0].Port())
+	}
 	defer func() {
 		stop()
 		<-ended
 	}()
-	select {
-	case a := <-listening:
-		return l.Run(ctx, client, a)
-	case err := <-ended:
-		ended <- err // for the end
-		return circulate.Result{}, err
+	client, err := c.new(pingpong.Config(false))
+	if err != nil {
+		return pingpong.Result{}, err
 	}
-}
-
-func end(m messenger.Messenger) {
-	m.Shutdown()
-	m.Wait()
+	return pingpong.Circulate(ctx, client, o, c.from, io.Discard)
 }

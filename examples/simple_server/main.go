@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Simple_server is the server of the pair that tests SimpleMessenger: it sends each
-// ping, with or without data, back where it came from, until it is stopped. Clients are
-// simple_client, and whoever else speaks the first version of Ceph's protocol.
+// Simple_server is a messenger over TCP that sends every message back to where it came
+// from, and counts. Clients are simple_client, and whoever else speaks the first
+// version of Ceph's protocol.
 //
-// It is a program of Ceph's, with its flags; it differs in that a message of another
-// type ends the connection and not the program.
+// It is after Ceph's program of that name, and takes the options of
+// xio_messenger_server, which does the same over Accelio.
 package main
 
 import (
@@ -14,59 +14,38 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
-	"net/netip"
 	"os"
-	"strconv"
 
 	"github.com/accelio/accelio-go/examples/internal/app"
-	"github.com/accelio/accelio-go/examples/internal/circulate"
 	"github.com/accelio/accelio-go/messenger"
+	"github.com/accelio/accelio-go/messenger/pingpong"
 	"github.com/accelio/accelio-go/messenger/simplemessenger"
 )
 
-const usage = `simple_server sends pings back where they came from, over SimpleMessenger. Ctrl-C
-ends it.
-
-Usage: simple_server [flags]
-
-Flags:
-`
-
 func main() {
-	app.Main("simple_server", func(ctx context.Context, args []string) error { return run(ctx, args, os.Stdout) })
+	app.Main("simple_server", func(ctx context.Context, args []string) error { return run(ctx, args, os.Stdout, nil) })
 }
 
-func run(ctx context.Context, args []string, w io.Writer) error {
+// run is the program; ready, if not nil, is told when clients can come.
+func run(ctx context.Context, args []string, w io.Writer, ready func(messenger.AddrVec)) error {
+	var o pingpong.Options
 	fs := flag.NewFlagSet("simple_server", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	fs.Usage = func() {}
-	host := fs.String("addr", "localhost", "`host` name or address to listen at")
-	port := fs.Int("port", 1234, "port `number`; 0 takes a free one")
+	fs.Usage = func() {
+		fs.SetOutput(w)
+		fmt.Fprintln(w, "simple_server sends every message back to its sender. Ctrl-C ends it.\n\n"+
+			"  simple_server -addr 127.0.0.1 -port 1234")
+		fs.PrintDefaults()
+	}
+	o.Flags(fs, false)
 	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fs.SetOutput(w)
-		fmt.Fprint(w, usage)
-		fs.PrintDefaults()
 		return nil
 	case err != nil:
 		return app.Usagef("%v", err)
 	case fs.NArg() > 0:
 		return app.Usagef("%q is one argument too many", fs.Arg(0))
-	case *port < 0 || *port > 65535:
-		return app.Usagef("port %d is not within 0 to 65535", *port)
 	}
-	tcp, err := net.ResolveTCPAddr("tcp4", net.JoinHostPort(*host, strconv.Itoa(*port)))
-	if err != nil {
-		return app.Usagef("-addr %v", err)
-	}
-	ap := tcp.AddrPort()
-	at := messenger.EntityAddr{Type: messenger.AddrLegacy, Addr: netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())}
-	d := circulate.NewDispatcher(w)
-	err = circulate.Serve(ctx, simplemessenger.New(circulate.Config(0)), d, at, func(a messenger.EntityAddr) {
-		fmt.Fprintf(w, "listen to %v\n", a.Addr)
-	})
-	fmt.Fprintf(w, "%d messages\n", d.Count())
-	return err
+	return pingpong.Serve(ctx, simplemessenger.New(pingpong.Config(true)), o, w, ready)
 }
