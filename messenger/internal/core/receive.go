@@ -82,10 +82,13 @@ func (h *linkHandler) counts() (ok, lossy bool) {
 	return h == c.cur || h == c.draining, c.policy.Lossy
 }
 
-// accept looks at the number, and decodes what is new. What came before is no
-// message and no error.
+// accept checks a message, looks at its number, and decodes what is new. What came
+// before is no message and no error.
 func (h *linkHandler) accept(in *Incoming) (messenger.Message, error) {
 	c := h.c
+	if err := h.verify(in); err != nil {
+		return nil, err
+	}
 	seq, last := in.Header.Seq, c.inSeq.Load()
 	if seq <= last {
 		c.m.log.Debug("messenger: duplicate dropped", "peer", c.PeerAddr(), "seq", seq, "last", last)
@@ -100,36 +103,42 @@ func (h *linkHandler) accept(in *Incoming) (messenger.Message, error) {
 	return h.decode(in)
 }
 
-// decode checks all sums and makes the message.
-func (h *linkHandler) decode(in *Incoming) (messenger.Message, error) {
+// verify checks all sums, and the signature.
+func (h *linkHandler) verify(in *Incoming) error {
 	m := h.c.m
 	hdr, f := &in.Header, &in.Footer
 	if f.Flags&messenger.FooterComplete == 0 {
-		return nil, messenger.NewFault(messenger.ErrBadMessage, nil, "incomplete")
+		return messenger.NewFault(messenger.ErrBadMessage, nil, "incomplete")
 	}
 	if !m.cfg.DisableHeaderCRC {
 		if !in.NoHeaderCRC && hdr.CRC != hdr.Sum() {
-			return nil, messenger.NewFault(messenger.ErrBadCRC, nil, "header")
+			return messenger.NewFault(messenger.ErrBadCRC, nil, "header")
 		}
 		if f.FrontCRC != messenger.CRC32C(0, in.Front) {
-			return nil, messenger.NewFault(messenger.ErrBadCRC, nil, "front")
+			return messenger.NewFault(messenger.ErrBadCRC, nil, "front")
 		}
 		if f.MiddleCRC != messenger.CRC32C(0, in.Middle) {
-			return nil, messenger.NewFault(messenger.ErrBadCRC, nil, "middle")
+			return messenger.NewFault(messenger.ErrBadCRC, nil, "middle")
 		}
 	}
 	if !m.cfg.DisableDataCRC && f.Flags&messenger.FooterNoCRC == 0 && f.DataCRC != sumBuffers(in.Data) {
-		return nil, messenger.NewFault(messenger.ErrBadCRC, nil, "data")
+		return messenger.NewFault(messenger.ErrBadCRC, nil, "data")
 	}
 	if h.sign != nil {
 		if f.Flags&messenger.FooterSigned == 0 || f.Sig != h.sign(signed(hdr, f)) {
-			return nil, messenger.NewFault(messenger.ErrBadSignature, nil, "")
+			return messenger.NewFault(messenger.ErrBadSignature, nil, "")
 		}
 	}
 	if hdr.Priority > messenger.PriorityHighest {
-		return nil, messenger.NewFault(messenger.ErrBadMessage, nil, fmt.Sprintf("priority %d", hdr.Priority))
+		return messenger.NewFault(messenger.ErrBadMessage, nil, fmt.Sprintf("priority %d", hdr.Priority))
 	}
-	msg, err := m.types.New(hdr)
+	return nil
+}
+
+// decode makes the message.
+func (h *linkHandler) decode(in *Incoming) (messenger.Message, error) {
+	hdr, f := &in.Header, &in.Footer
+	msg, err := h.c.m.types.New(hdr)
 	if err != nil {
 		return nil, err
 	}
