@@ -16,8 +16,9 @@ import (
 
 // cutter breaks the first socket it sees after so many bytes in one direction.
 type cutter struct {
-	write bool // what goes out, in place of what comes in
-	after int
+	write  bool // what goes out, in place of what comes in
+	silent bool // what goes out and does not arrive seems to have been written
+	after  int
 
 	once sync.Once
 	cut  atomic.Bool
@@ -60,7 +61,11 @@ func (s *cutSocket) Write(b []byte) (int, error) {
 	}
 	n, _ := s.Conn.Write(b[:s.left])
 	s.left = 0
-	return n, s.broken()
+	err := s.broken()
+	if s.c.silent {
+		return len(b), nil
+	}
+	return n, err
 }
 
 func (s *cutSocket) broken() error {
@@ -82,9 +87,12 @@ func TestCutPoints(t *testing.T) {
 	for i := range uint32(n + 1) {
 		want = append(want, i)
 	}
-	for _, write := range []bool{true, false} {
+	for _, how := range []struct {
+		name          string
+		write, silent bool
+	}{{"outgoing", true, false}, {"outgoing unnoticed", true, true}, {"incoming", false, false}} {
 		for _, peers := range []bool{false, true} {
-			t.Run(fmt.Sprintf("outgoing %v peers %v", write, peers), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s peers %v", how.name, peers), func(t *testing.T) {
 				step, server, client := 1, messenger.Policy{Server: true, Standby: true}, messenger.Policy{}
 				if peers {
 					server, client = messenger.LosslessPeer(), messenger.LosslessPeer()
@@ -93,7 +101,7 @@ func TestCutPoints(t *testing.T) {
 					step = 7
 				}
 				for after := 0; after < points; after += step {
-					c := &cutter{write: write, after: after}
+					c := &cutter{write: how.write, silent: how.silent, after: after}
 					s := newEnd(t, messenger.EntityOSD, server, nil, Options{})
 					s.onAccept = func(conn messenger.Connection) { send(t, conn, 0, n, size) }
 					s.start(t, true)
