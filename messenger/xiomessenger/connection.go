@@ -34,7 +34,8 @@ type XioConnection struct {
 
 	shakes  chan shake    // messages of the handshake
 	closing chan struct{} // closed when the link is to end
-	done    chan struct{} // closed when it has
+	torn    chan struct{} // closed when nothing more arrives
+	done    chan struct{} // closed when it has ended
 
 	mu      sync.Mutex
 	why     error // the first reason to end
@@ -72,6 +73,7 @@ func newConnection(t *transport, p *XioPortal, peer messenger.EntityAddr) *XioCo
 		begun:   make(chan struct{}),
 		shakes:  make(chan shake, maxShakes),
 		closing: make(chan struct{}),
+		torn:    make(chan struct{}),
 		done:    make(chan struct{}),
 	}
 	x.change.L = &x.mu
@@ -98,6 +100,7 @@ func (x *XioConnection) watch() {
 	}
 	x.tell()
 	x.conn.Close()
+	close(x.torn)
 	x.drain()
 	x.tell()
 	x.t.all.Delete(x)

@@ -35,25 +35,26 @@ func (x *XioConnection) say(ctx context.Context, tag core.Tag, data []byte) erro
 	return nil
 }
 
-// hear waits for a message of the handshake. One that came before the link's end still
-// counts, as it may say why.
+// hear waits for a message of the handshake. Where the link ends meanwhile, what had
+// been sent before still counts: the peer may have seen what is behind it acknowledged.
 func (x *XioConnection) hear(ctx context.Context, tag core.Tag) ([]byte, error) {
+	if err := x.inject(ctx); err != nil {
+		x.Close(err)
+	}
 	var s shake
 	select {
 	case s = <-x.shakes:
-	default:
+	case <-x.torn:
 		select {
 		case s = <-x.shakes:
-		case <-x.closing:
+		default:
 			return nil, x.broken()
-		case <-ctx.Done():
-			return nil, x.orBroken(messenger.NewFault(messenger.ErrTimeout, ctx.Err(), "handshake"))
 		}
 	}
 	if s.tag != tag {
 		return nil, messenger.NewFault(messenger.ErrBadHandshake, nil, fmt.Sprintf("tag %#x, expected %#x", s.tag, tag))
 	}
-	return s.data, x.inject(ctx)
+	return s.data, nil
 }
 
 // orBroken prefers the reason why the link has ended to what came of it.

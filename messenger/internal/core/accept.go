@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/accelio/accelio-go/messenger"
 )
@@ -213,6 +214,7 @@ type takeover struct {
 	gen       uint64
 	peerReset bool // the peer begins anew
 	isNew     bool // so does this side
+	told      bool // the peer may believe that the session is open
 }
 
 // begin stops whatever c does about a link of its own. Under c.mu.
@@ -238,6 +240,9 @@ func (a *acceptance) take(ctx context.Context, req *Connect, t *takeover) (*Repl
 	ended := false
 	if err != nil && c.gen == t.gen && c.cur == nil {
 		switch {
+		case t.isNew && t.told && !errors.Is(err, errLost):
+			c.lastErr = err
+			c.unproven()
 		case t.isNew, errors.Is(err, errLost):
 			dropped, ended = c.endLocked(err, !t.isNew || c.shown)
 		default:
@@ -251,9 +256,25 @@ func (a *acceptance) take(ctx context.Context, req *Connect, t *takeover) (*Repl
 		finish(dropped, messenger.ErrDropped)
 	}
 	if errors.Is(err, errLost) {
+		a.m.log.Warn("messenger: session cannot go on", "peer", c.peerAddr, "error", err)
 		return &Reply{Tag: TagResetSession}, nil
 	}
 	return nil, err
+}
+
+// unproven keeps a new session for a while whose peer may believe that it is open, and
+// would lose what it has to send if it were told that nobody knows of it. Under mu.
+func (c *Conn) unproven() {
+	c.void()
+	c.state = messenger.ConnStandby
+	time.AfterFunc(c.m.cfg.HandshakeTimeout+2*c.m.cfg.MaxBackoff, func() {
+		c.mu.Lock()
+		vain := !c.everOpen && c.replacing == nil
+		c.mu.Unlock()
+		if vain {
+			c.end(messenger.NewFault(messenger.ErrTimeout, nil, "the peer never came back"), false)
+		}
+	})
 }
 
 // graft is the exchange from the decision to the open session. Once the final reply is
@@ -279,6 +300,7 @@ func (a *acceptance) graft(ctx context.Context, req *Connect, t *takeover) error
 	if err := a.fill(ctx, req, r); err != nil {
 		return err
 	}
+	t.told = r.Tag == TagSeq
 	if err := a.link.WriteReply(ctx, r); err != nil {
 		a.link.Close(err)
 	}

@@ -38,7 +38,7 @@ type Conn struct {
 
 	cur       *linkHandler
 	draining  *linkHandler  // a former one whose messages still count
-	replacing chan struct{} // a new link is being taken over; closed when that is over
+	replacing chan struct{} // a new link is being taken over, or completed; closed when that is over
 	gen       uint64        // of attempts to connect and of takeovers: what is older is void
 	cancel    context.CancelFunc
 	kick      chan struct{} // cuts a back-off short

@@ -283,6 +283,11 @@ func (a *attempt) ready(ctx context.Context, r *Reply) error {
 		}
 	}
 	o := opening{gen: a.gen, connectSeq: r.ConnectSeq, globalSeq: r.GlobalSeq, lossy: r.Lossy, peer: r.Self}
+	over, err := c.claim(a.gen)
+	if err != nil {
+		return err
+	}
+	defer over()
 	if r.Tag == TagSeq {
 		o.hasSeq, o.inSeq = true, r.InSeq
 		in, err := c.settle(ctx, r.Acked)
@@ -306,10 +311,31 @@ func (a *attempt) ready(ctx context.Context, r *Reply) error {
 	return c.orLost(a.gen, c.open(h, o))
 }
 
+// claim keeps attempts of the peer from taking the session over while this side's is
+// being completed: the peer has opened it already, or is about to.
+func (c *Conn) claim(gen uint64) (over func(), err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gen != gen {
+		return nil, errVoid
+	}
+	busy := make(chan struct{})
+	c.replacing = busy
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.replacing == busy {
+			c.replacing = nil
+		}
+		close(busy)
+	}, nil
+}
+
 // orLost resets the session where err is that it cannot go on; the next attempt then
 // makes a new one.
 func (c *Conn) orLost(gen uint64, err error) error {
 	if errors.Is(err, errLost) {
+		c.m.log.Warn("messenger: session cannot go on", "peer", c.peerAddr, "error", err)
 		if err := c.remoteReset(gen); err != nil {
 			return err
 		}

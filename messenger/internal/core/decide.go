@@ -93,6 +93,8 @@ func (a *acceptance) compare(existing *Conn, req *Connect) (*takeover, *Reply) {
 		return nil, &Reply{Tag: TagRetryGlobal, GlobalSeq: existing.peerGlobalSeq}
 	case existing.policy.Lossy: // row 5
 		return nil, nil
+	case existing.accepted && !existing.everOpen: // see unproven
+		return t, nil
 	case theirs == 0 && mine > 0: // row 6
 		t.peerReset = true
 		return t, nil

@@ -42,7 +42,7 @@ func (c *Conn) open(h *linkHandler, o opening) error {
 	default:
 		done = c.delivered(o.inSeq)
 	}
-	c.cur, c.live = h, false
+	c.cur, c.live, c.everOpen = h, false, true
 	c.state = messenger.ConnOpen
 	c.connectSeq, c.peerGlobalSeq = o.connectSeq, o.globalSeq
 	c.policy.Lossy = o.lossy

@@ -102,6 +102,8 @@ func (c *Conn) detach(why error) {
 //
 // Implements: was_session_reset
 func (c *Conn) reset() []*outgoing {
+	c.m.log.Info("messenger: session reset", "peer", c.peerAddr, "received", c.inSeq.Load(), "acknowledged", c.acked,
+		"sent", c.outSeq, "connect_seq", c.connectSeq)
 	dropped := c.empty()
 	c.inSeq.Store(0)
 	c.outSeq, c.acked, c.connectSeq = 0, 0, 0
