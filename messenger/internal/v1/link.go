@@ -28,7 +28,6 @@ type link struct {
 	dialled bool
 	peer    messenger.EntityAddr // as the peer calls itself
 	seen    messenger.EntityAddr // this side, as the peer sees it; if dialled
-	acked   uint64               // what the peer had acknowledged before this link
 
 	ctx    context.Context // ends with the link
 	cancel context.CancelFunc
@@ -175,7 +174,6 @@ func (l *link) ReadConnect(context.Context) (*core.Connect, error) {
 
 // WriteReply implements core.Link.
 func (l *link) WriteReply(_ context.Context, r *core.Reply) error {
-	l.acked = r.Acked
 	return l.write(appendReply(nil, r))
 }
 
@@ -207,16 +205,9 @@ func (l *link) WriteSeq(_ context.Context, seq uint64) error {
 	return l.write(binary.LittleEndian.AppendUint64(nil, seq))
 }
 
-// ReadSeq implements core.Link. On the accepting side the final reply is out by then,
-// and the peer may take the session for open: if the number does not come, an open link
-// has broken, over which nothing more was acknowledged than had been. Forgetting the
-// session instead would lose what the peer sends.
+// ReadSeq implements core.Link.
 func (l *link) ReadSeq(context.Context) (uint64, error) {
 	b, err := l.read(8)
-	if err != nil && !l.dialled {
-		l.Close(err)
-		return l.acked, nil
-	}
 	return binary.LittleEndian.Uint64(b), err
 }
 
