@@ -27,6 +27,7 @@ type fakeMon struct {
 	asked  int
 	subs   []map[string]Sub
 	frozen bool // does nothing, with its socket open
+	carry  func(cmd string) (data string)
 }
 
 func startFakeMon(t testing.TB) *fakeMon {
@@ -86,6 +87,14 @@ func (f *fakeMon) Dispatch(m messenger.Message) bool {
 		_ = c.Send(NewMonMapMessage(f.monmap))
 	case *MonSubscribe:
 		f.subs = append(f.subs, m.What)
+	case *MonCommand:
+		if f.carry == nil {
+			break
+		}
+		r := NewMonCommandAck()
+		r.Cmd = m.Cmd
+		r.SetData([]byte(f.carry(m.Cmd[0])))
+		_ = f.m.SendReply(m, r)
 	case *Statfs:
 		f.asked++
 		if f.idle {

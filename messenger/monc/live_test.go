@@ -4,6 +4,11 @@ package monc
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -174,4 +179,36 @@ func newestOSDMap(t testing.TB, payload []byte) (newest uint64) {
 		t.Error(d.Err())
 	}
 	return newest
+}
+
+// Ceph's own client takes us for a monitor: it connects, logs in, reads the map, and
+// has a command carried out.
+func TestRealClient(t *testing.T) {
+	cephmon.Need(t, "ceph")
+	f := startFakeMon(t)
+	var asked []string
+	f.carry = func(cmd string) string {
+		asked = append(asked, cmd)
+		if strings.Contains(cmd, "get_command_descriptions") {
+			return `{"cmd000": {"sig": ["fsid"], "help": "the cluster", "module": "mon", "perm": "r", "flags": 0}}`
+		}
+		return "answered by Go"
+	}
+	conf := filepath.Join(t.TempDir(), "ceph.conf")
+	require.NoError(t, os.WriteFile(conf, fmt.Appendf(nil, `[global]
+fsid = %v
+mon host = v1:%v
+auth cluster required = none
+auth service required = none
+auth client required = none
+auth supported = none
+`, UUID{7}, f.addr.Addr), 0o600))
+	out, err := exec.CommandContext(testContext(t), "ceph", "-c", conf, "fsid").CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Contains(t, string(out), "answered by Go")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	require.Contains(t, asked, `{"prefix": "fsid"}`)
+	require.NotZero(t, f.logins)
+	require.Contains(t, f.subs[0], "monmap")
 }

@@ -66,10 +66,10 @@ func TestMonMap(t *testing.T) {
 	}
 }
 
-// encodeMonMap makes a map of the newest form.
+// encodeMonMap makes a map of the last form without what this package does not read.
 func encodeMonMap(m *MonMap) []byte {
 	var e messenger.Encoder
-	e.Struct(monMapKnown, monMapOnlyInfos, func() {
+	e.Struct(monMapMinRelease, monMapOnlyInfos, func() {
 		e.Raw(m.FSID[:])
 		e.Uint32(m.Epoch)
 		e.Time(m.LastChanged)

@@ -74,7 +74,7 @@ type Monitor struct {
 // with peers, until it looks for them. It is stopped and removed when the test ends.
 func Start(t testing.TB, o Options) *Monitor {
 	t.Helper()
-	need(t)
+	Need(t, "ceph-mon", "monmaptool")
 	// The path of a unix socket has little room, so not the test's own folder.
 	dir, err := os.MkdirTemp("", "cephmon")
 	if err != nil {
@@ -92,11 +92,13 @@ func Start(t testing.TB, o Options) *Monitor {
 	return m
 }
 
-func need(t testing.TB) {
+// Need skips the test, or fails it if the environment variable CI is set, where one of
+// Ceph's commands is not installed.
+func Need(t testing.TB, commands ...string) {
 	t.Helper()
-	for _, cmd := range []string{"ceph-mon", "monmaptool"} {
+	for _, cmd := range commands {
 		if _, err := exec.LookPath(cmd); err != nil {
-			const text = "not run: there is no real monitor here: install the packages ceph-mon and ceph-common"
+			text := "not run: there is no " + cmd + " here: install the packages ceph-mon and ceph-common"
 			if os.Getenv("CI") != "" {
 				t.Fatal(text)
 			}
