@@ -150,6 +150,11 @@ func (x *XioConnection) tell() {
 func (x *XioConnection) Close(why error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.end(why)
+}
+
+// end is Close under mu.
+func (x *XioConnection) end(why error) {
 	if x.why == nil {
 		x.why = why
 		close(x.closing)
@@ -172,6 +177,9 @@ func (x *XioConnection) Open(h core.Handler, s core.Session) {
 	defer x.mu.Unlock()
 	x.handler, x.session = h, s
 	x.tx.receipts = !s.Lossy
+	if len(x.shakes) > 0 {
+		x.end(messenger.NewFault(messenger.ErrBadHandshake, nil, "more than was asked for"))
+	}
 	if x.why != nil {
 		go x.tell()
 	}

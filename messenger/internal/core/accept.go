@@ -317,7 +317,7 @@ func (a *acceptance) graft(ctx context.Context, req *Connect, t *takeover) error
 		if err != nil {
 			return err
 		}
-		o.hasSeq, o.inSeq = true, seq
+		o.hasSeq, o.inSeq, t.told = true, seq, false
 	}
 	if err := m.intercept(ctx, messenger.StepReady, c, c.peerAddr, true); err != nil {
 		a.link.Close(err)
