@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package messenger
+
+// The methods of this file are for messengers; applications have no use for them.
+
+// SetConnection sets where the message came from or goes to.
+func (b *MsgBase) SetConnection(c Connection) { b.conn.Store(&connRef{c}) }
+
+// SetHeader replaces the header.
+func (b *MsgBase) SetHeader(h MsgHeader) { b.header = h }
+
+// SetStamps sets the times.
+func (b *MsgBase) SetStamps(s Stamps) { b.stamps = s }
+
+// SetReceived fills in what arrived: the message owns the middle and one reference
+// of every buffer.
+func (b *MsgBase) SetReceived(h MsgHeader, f MsgFooter, middle []byte, data []Buffer) {
+	b.header, b.footer, b.middle, b.data = h, f, middle, data
+}
+
+// OnRelease adds a function that the last Release calls: it returns throttles and
+// receive memory.
+func (b *MsgBase) OnRelease(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.release = append(b.release, f)
+}
+
+// Settle ends the message's journey to a peer: it runs the completions.
+func (b *MsgBase) Settle(err error) {
+	b.mu.Lock()
+	complete := b.complete
+	b.complete = nil
+	b.mu.Unlock()
+	for _, f := range complete {
+		f(err)
+	}
+}
+
+// Forward turns a message that was received into one that is sent: what it held of
+// throttles goes back at once, and its data is copied out of memory that the
+// transport wants back.
+func (b *MsgBase) Forward() {
+	b.mu.Lock()
+	release := b.release
+	b.release = nil
+	b.mu.Unlock()
+	if len(release) == 0 {
+		return
+	}
+	data := b.DetachData()
+	b.SetData(data)
+	for _, f := range release {
+		f()
+	}
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package messengertest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/accelio/accelio-go/messenger"
+	"github.com/accelio/accelio-go/messenger/messages"
+)
+
+// policyPair is a policy of each side.
+type policyPair struct {
+	name           string
+	server, client messenger.Policy
+}
+
+var pairs = []policyPair{
+	{"LossyClient", messenger.StatelessServer(), messenger.LossyClient()},
+	{"LosslessClient", messenger.StatefulServer(), messenger.LosslessClient()},
+	{"LosslessPeer", messenger.LosslessPeer(), messenger.LosslessPeer()},
+	{"LosslessPeerReuse", messenger.LosslessPeerReuse(), messenger.LosslessPeerReuse()},
+}
+
+// promiseCases are the cells of the table of promises in docs/messenger.md: policy
+// against failure. Where a link breaks makes no difference to a promise, so a cell
+// breaks it at the server, with messages under way in both directions.
+var promiseCases = func() []testCase {
+	var list []testCase
+	for _, p := range pairs {
+		for _, f := range []struct {
+			name string
+			run  func(*testing.T, *suite, policyPair)
+		}{
+			{"LinkBreaks", promiseLinkBreaks},
+			{"LinkBreaksIdle", promiseLinkBreaksIdle},
+			{"PeerForgets", promisePeerForgets},
+			{"PeerRestarts", promisePeerRestarts},
+			{"PeerIsGone", promisePeerIsGone},
+			{"BadMessage", promiseBadMessage},
+		} {
+			list = append(list, testCase{fmt.Sprintf("Promise_%s_%s", p.name, f.name), func(t *testing.T, s *suite) { f.run(t, s, p) }})
+		}
+	}
+	return list
+}()
+
+// pair starts both sides, with a gate at the server, and connects them.
+func (s *suite) pair(t testing.TB, p policyPair, config func(*messenger.Config)) (server, client *node, c messenger.Connection, g *Gate) {
+	g = new(Gate)
+	server = s.start(t, options{name: anOSD, policy: p.server, bind: true, config: func(c *messenger.Config) {
+		c.Interceptor = g
+		if config != nil {
+			config(c)
+		}
+	}})
+	server.d.echo = true
+	client = s.start(t, options{name: aClient, policy: p.client, bind: !p.server.Server})
+	c = client.connect(t, server)
+	ping(t, c, 1)
+	eventually(t, "the server is told", func() bool { return server.d.lastAccepted() != nil })
+	return server, client, c, g
+}
+
+// sendAll sends n notes, and gathers what becomes of them.
+func sendAll(t testing.TB, c messenger.Connection, n int) chan error {
+	done := make(chan error, n)
+	for i := range uint32(n) {
+		m := newNote(i, "")
+		m.OnComplete(func(err error) { done <- err })
+		require.NoError(t, c.Send(m))
+	}
+	return done
+}
+
+func promiseLinkBreaks(t *testing.T, s *suite, p policyPair) {
+	server, client, c, g := s.pair(t, p, nil)
+	h := g.Fail(At(messenger.StepReceive, server.Messenger, true), 10, 1)
+	const n = 50
+	done := sendAll(t, c, n)
+	reached(t, h)
+	if p.client.Lossy {
+		// A reset, and whatever had not arrived is lost.
+		eventually(t, "a reset", func() bool { return client.d.resets.Load() == 1 })
+		require.Equal(t, messenger.ConnClosed, c.State())
+		for range n {
+			<-done
+		}
+		ordered(t, server)
+		ping(t, client.connect(t, server), 1)
+		return
+	}
+	// Nobody notices: everything arrives once and in order.
+	for range n {
+		require.NoError(t, <-done)
+	}
+	eventually(t, "all notes", func() bool { return len(server.d.got()) == n })
+	ordered(t, server)
+	quietly(t, server, client)
+	ping(t, c, 2)
+}
+
+// ordered checks that what came, came once and in order.
+func ordered(t testing.TB, n *node) {
+	t.Helper()
+	for i, r := range n.d.got() {
+		require.Equal(t, uint32(i), r.n)
+	}
+}
+
+// quietly checks that no dispatcher was told of anything.
+func quietly(t testing.TB, nodes ...*node) {
+	t.Helper()
+	for _, n := range nodes {
+		require.Zero(t, n.d.resets.Load(), "resets at %v", n.Name())
+		require.Zero(t, n.d.remoteResets.Load(), "remote resets at %v", n.Name())
+	}
+}
+
+func promiseLinkBreaksIdle(t *testing.T, s *suite, p policyPair) {
+	server, client, c, g := s.pair(t, p, nil)
+	// The last message is delivered, and breaks the link; nothing is left to send.
+	h := g.Fail(At(messenger.StepReceive, server.Messenger, true), 0, 1)
+	done := sendAll(t, c, 1)
+	reached(t, h)
+	<-done
+	if p.client.Lossy {
+		eventually(t, "a reset", func() bool { return client.d.resets.Load() == 1 })
+		return
+	}
+	eventually(t, "the note", func() bool { return len(server.d.got()) == 1 })
+	ping(t, c, 2)
+	require.Equal(t, []uint32{0}, server.d.numbers())
+	quietly(t, server, client)
+}
+
+func promisePeerForgets(t *testing.T, s *suite, p policyPair) {
+	server, client, c, _ := s.pair(t, p, nil)
+	server.d.lastAccepted().MarkDown()
+	if p.client.Lossy {
+		eventually(t, "a reset", func() bool { return client.d.resets.Load() == 1 })
+		return
+	}
+	if p.client.Standby {
+		eventually(t, "standby", func() bool { return c.State() == messenger.ConnStandby })
+		c.SendKeepalive() // makes it connect, and costs no message
+	}
+	eventually(t, "a remote reset", func() bool { return client.d.remoteResets.Load() == 1 })
+	require.NoError(t, c.Send(newNote(0, "")))
+	eventually(t, "the note", func() bool { return len(server.d.got()) == 1 })
+	require.Zero(t, client.d.resets.Load())
+}
+
+// promisePeerRestarts lets the client's peer come back at another place: the same
+// entity, another incarnation. The old connection never gets through again.
+func promisePeerRestarts(t *testing.T, s *suite, p policyPair) {
+	server, client, c, _ := s.pair(t, p, nil)
+	require.NoError(t, server.Rebind(nil))
+	if p.client.Lossy {
+		eventually(t, "a reset", func() bool { return client.d.resets.Load() == 1 })
+	} else {
+		done := sendAll(t, c, 1)
+		eventually(t, "the refusal", func() bool { return client.d.refusals.Load() > 0 })
+		c.MarkDown()
+		require.ErrorIs(t, <-done, messenger.ErrDropped)
+	}
+	ping(t, client.connect(t, server), 1)
+	require.Empty(t, server.d.got())
+}
+
+func promisePeerIsGone(t *testing.T, s *suite, p policyPair) {
+	server, client, c, _ := s.pair(t, p, nil)
+	server.stop(t)
+	if p.client.Lossy {
+		eventually(t, "a reset", func() bool { return client.d.resets.Load() == 1 })
+		require.ErrorIs(t, <-sendAll(t, c, 1), messenger.ErrDropped)
+		return
+	}
+	done := sendAll(t, c, 1)
+	eventually(t, "the refusal", func() bool { return client.d.refusals.Load() > 0 })
+	require.Equal(t, messenger.ConnConnecting, c.State())
+	require.Empty(t, done, "it is kept for the peer's return")
+	c.MarkDown()
+	require.ErrorIs(t, <-done, messenger.ErrDropped)
+	require.Zero(t, client.d.resets.Load())
+}
+
+// promiseBadMessage sends what the server does not know. That is a fault like any
+// other, but what was sent behind its receipt is lost.
+func promiseBadMessage(t *testing.T, s *suite, p policyPair) {
+	small := messenger.NewRegistry()
+	messages.Register(small)
+	server, client, c, _ := s.pair(t, p, func(c *messenger.Config) { c.Registry = small })
+	back := server.d.lastAccepted()
+	require.NoError(t, c.Send(newNote(0, "what is this?")))
+	faults(t, back, messenger.ErrUnknownType)
+	if p.client.Lossy {
+		eventually(t, "a reset", func() bool { return client.d.resets.Load() == 1 })
+		ping(t, client.connect(t, server), 1)
+		return
+	}
+	c.MarkDown()
+	ping(t, client.connect(t, server), 1)
+	require.Zero(t, len(server.d.got()))
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package xiomessenger
+
+import (
+	"sync/atomic"
+
+	"github.com/accelio/accelio-go/messenger"
+	"github.com/accelio/accelio-go/xio"
+)
+
+// XioReplyHook ties a received message to the xio messages that its data lies in. It
+// gives them back when the message and every buffer of it have been released; replies
+// have nothing to do with that, and may come before or after.
+//
+// Implements: XioReplyHook, XioDispatchHook
+type XioReplyHook struct {
+	refs atomic.Int32
+	msgs []*xio.OneWay
+	bufs []receivedBuffer
+	one  [1]*xio.OneWay
+}
+
+// liveHooks counts the hooks that have not been released, for tests that look for
+// leaks.
+var liveHooks atomic.Int64
+
+// LiveHooks is how many received messages of the process hold memory of the
+// transport.
+func LiveHooks() int64 { return liveHooks.Load() }
+
+func newReplyHook() *XioReplyHook {
+	liveHooks.Add(1)
+	h := new(XioReplyHook)
+	h.msgs = h.one[:0]
+	h.refs.Store(1)
+	return h
+}
+
+// Release drops a reference; the last one gives the memory back.
+func (h *XioReplyHook) Release() {
+	switch n := h.refs.Add(-1); {
+	case n > 0:
+		return
+	case n < 0:
+		panic("xiomessenger: received memory released more often than retained")
+	}
+	for _, m := range h.msgs {
+		m.Release()
+	}
+	h.msgs, h.bufs = nil, nil
+	liveHooks.Add(-1)
+}
+
+// receivedBuffer is a piece of a received message's data.
+type receivedBuffer struct {
+	hook *XioReplyHook
+	b    []byte
+}
+
+// Bytes implements messenger.Buffer.
+func (b *receivedBuffer) Bytes() []byte { return b.b }
+
+// Retain implements messenger.Buffer.
+func (b *receivedBuffer) Retain() {
+	if b.hook.refs.Add(1) <= 1 {
+		panic("xiomessenger: retain of released memory")
+	}
+}
+
+// Release implements messenger.Buffer.
+func (b *receivedBuffer) Release() { b.hook.Release() }
+
+// buffers makes buffers of the next n bytes, with a reference each.
+func (h *XioReplyHook) buffers(c *cursor, n int) []messenger.Buffer {
+	pieces := c.pieces(n)
+	h.bufs = make([]receivedBuffer, len(pieces))
+	list := make([]messenger.Buffer, len(pieces))
+	for i, p := range pieces {
+		h.bufs[i] = receivedBuffer{h, p}
+		list[i] = &h.bufs[i]
+	}
+	h.refs.Add(int32(len(pieces)))
+	return list
+}
+
+// cursor walks through memory in pieces.
+type cursor struct {
+	segs [][]byte
+	off  int // in the first of them
+}
+
+// view is the next n bytes: where they lie if that is one piece, else a copy.
+func (c *cursor) view(n int) []byte {
+	p := c.pieces(n)
+	switch len(p) {
+	case 0:
+		return nil
+	case 1:
+		return p[0]
+	}
+	b := make([]byte, 0, n)
+	for _, s := range p {
+		b = append(b, s...)
+	}
+	return b
+}
+
+// pieces is the next n bytes as they lie. They must be there.
+func (c *cursor) pieces(n int) [][]byte {
+	var list [][]byte
+	for n > 0 {
+		s := c.segs[0][c.off:]
+		if len(s) == 0 {
+			c.segs, c.off = c.segs[1:], 0
+			continue
+		}
+		k := min(n, len(s))
+		list = append(list, s[:k:k])
+		c.off += k
+		n -= k
+	}
+	return list
+}
