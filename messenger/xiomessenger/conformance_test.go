@@ -3,7 +3,6 @@
 package xiomessenger_test
 
 import (
-	"os"
 	"testing"
 	"time"
 
@@ -29,7 +28,7 @@ func leaks(t testing.TB) {
 	left := func() (int64, int64) { return xiomessenger.LiveHooks(), pool.Default().Stats().Buffers }
 	hooks, buffers := left()
 	for end := time.Now().Add(30 * time.Second); (hooks != 0 || buffers != 0) && time.Now().Before(end); hooks, buffers = left() {
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) // a condition is waited for, not a time
 	}
 	if hooks != 0 || buffers != 0 {
 		t.Errorf("left behind: %d received messages, %d buffers", hooks, buffers)
@@ -37,12 +36,3 @@ func leaks(t testing.TB) {
 }
 
 func TestConformance(t *testing.T) { messengertest.Run(t, harness()) }
-
-// Descriptors are looked at once, over the whole suite, as the engine keeps a few.
-func descriptors(t testing.TB) int {
-	d, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(d)
-}

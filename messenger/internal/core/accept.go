@@ -215,6 +215,7 @@ type takeover struct {
 	peerReset bool // the peer begins anew
 	isNew     bool // so does this side
 	told      bool // the peer may believe that the session is open
+	busy      chan struct{}
 }
 
 // begin stops whatever c does about a link of its own. Under c.mu.
@@ -222,10 +223,20 @@ func (t *takeover) begin() {
 	c := t.c
 	c.void()
 	t.gen = c.gen
-	c.replacing = make(chan struct{})
+	t.busy = make(chan struct{})
+	c.replacing = t.busy
 	c.detach(messenger.NewFault(messenger.ErrReplaced, nil, ""))
 	c.requeue()
 	c.state = messenger.ConnConnecting
+}
+
+// over lets others at the session. An attempt of this side's own may have begun
+// meanwhile, and be at work on it. Under c.mu.
+func (t *takeover) over() {
+	if t.c.replacing == t.busy {
+		t.c.replacing = nil
+	}
+	close(t.busy)
 }
 
 // take opens the session on the link. A reply means that it has come to nothing, and
@@ -234,8 +245,7 @@ func (a *acceptance) take(ctx context.Context, req *Connect, t *takeover) (*Repl
 	c := t.c
 	err := a.graft(ctx, req, t)
 	c.mu.Lock()
-	close(c.replacing)
-	c.replacing = nil
+	t.over()
 	var dropped []*outgoing
 	ended := false
 	if err != nil && c.gen == t.gen && c.cur == nil {

@@ -71,8 +71,7 @@ func (a *acceptance) takeNew(ctx context.Context, req *Connect, over bool) (*Rep
 	c.mu.Unlock()
 	if !a.m.register(c, over) {
 		c.mu.Lock()
-		close(c.replacing)
-		c.replacing = nil
+		t.over()
 		c.mu.Unlock()
 		if a.m.ctx.Err() != nil {
 			return nil, messenger.NewFault(messenger.ErrRefused, messenger.ErrShutdown, "")
