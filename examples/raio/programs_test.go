@@ -255,7 +255,7 @@ func TestCopyServerKilled(t *testing.T) {
 			require.NoError(t, s.cmd.Process.Kill())
 			require.Equal(t, 1, p.wait())
 			require.Equal(t, 1, strings.Count(p.err.String(), "\n"), p.err.String())
-			require.Contains(t, p.err.String(), "Session disconnected")
+			require.Contains(t, p.err.String(), "XIO_E_SESSION_DISCONNECTED")
 			require.Empty(t, p.out.String(), "it speaks of success")
 			require.NoFileExists(t, local)
 			require.NoFileExists(t, local+".part")

@@ -58,6 +58,7 @@ type loadRun struct {
 	gone map[uint32]bool // pings that may have been lost
 	next uint32
 	done uint64
+	seen uint64 // of these, by answered
 	lost uint64
 	bad  atomic.Pointer[string]
 }
@@ -152,6 +153,20 @@ func (r *loadRun) underWay() int {
 	return len(r.sent)
 }
 
+// answered waits a little for a pong since the last time: where connections went
+// faster than any can come, the load would be of lost pings alone.
+func (r *loadRun) answered() {
+	for end := time.Now().Add(100 * time.Millisecond); time.Now().Before(end); time.Sleep(100 * time.Microsecond) {
+		r.mu.Lock()
+		came := r.done > r.seen || len(r.sent) == 0
+		r.seen = r.done
+		r.mu.Unlock()
+		if came {
+			return
+		}
+	}
+}
+
 // RunLoad runs a load, and prints its seed.
 func RunLoad(t testing.TB, h Harness, l Load) {
 	seed := Seed(t)
@@ -209,6 +224,7 @@ func RunLoad(t testing.TB, h Harness, l Load) {
 		}
 		switch op := rng.IntN(100); {
 		case op < l.Drop && len(conns) > 0:
+			r.answered()
 			i := rng.IntN(len(conns))
 			c := conns[i]
 			conns = append(conns[:i], conns[i+1:]...)
