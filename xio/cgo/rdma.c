@@ -70,12 +70,17 @@ static void reg_mem(struct xio_reg_mem *m, void *base, uint64_t len, void *mr)
 	m->mr = mr;
 }
 
+/* A libxio that was built without RDMA does not have them. */
+#pragma weak xio_lookup_rkey_by_response
+#pragma weak xio_lookup_rkey_by_request
+
 uint32_t xg_key_by_tx(struct xg_tx *t, void *base, uint64_t len, void *mr)
 {
 	struct xio_reg_mem m;
 
 	reg_mem(&m, base, len, mr);
-	return t->conn->xio ? xio_lookup_rkey_by_response(&m, &t->msg) : 0;
+	return t->conn->xio && xio_lookup_rkey_by_response ?
+		xio_lookup_rkey_by_response(&m, &t->msg) : 0;
 }
 
 uint32_t xg_key_by_rx(struct xg_rx *r, void *base, uint64_t len, void *mr)
@@ -83,7 +88,8 @@ uint32_t xg_key_by_rx(struct xg_rx *r, void *base, uint64_t len, void *mr)
 	struct xio_reg_mem m;
 
 	reg_mem(&m, base, len, mr);
-	return r->conn->xio ? xio_lookup_rkey_by_request(&m, r->req) : 0;
+	return r->conn->xio && xio_lookup_rkey_by_request ?
+		xio_lookup_rkey_by_request(&m, r->req) : 0;
 }
 
 void xg_release_now(struct xg_tx *t)
