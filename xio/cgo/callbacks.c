@@ -37,7 +37,7 @@ static int on_session_event(struct xio_session *xs,
 	}
 	if (!ed->conn)
 		return 0;
-	if (!cn || cn->kind != XG_CONN || cn->xio != ed->conn) {
+	if (!xg_conn_lives(xg_here, cn) || cn->xio != ed->conn) {
 		if (ed->event == XIO_SESSION_CONNECTION_TEARDOWN_EVENT)
 			xio_connection_destroy(ed->conn);
 		return 0;

@@ -79,6 +79,20 @@ static struct xg_conn *conn_new(struct xg_ctx *c)
 }
 
 /*
+ * libxio tells of connections that were destroyed before they came up, too, and
+ * cn is what they were to us then.
+ */
+int xg_conn_lives(const struct xg_ctx *c, const struct xg_conn *cn)
+{
+	uint32_t i;
+
+	for (i = 0; cn && i < c->nconns; i++)
+		if (c->conns[i] == cn)
+			return 1;
+	return 0;
+}
+
+/*
  * Records that Go has not looked at yet must not lead to a connection that is
  * gone, or to another one that has its index by then. What they would tell is
  * settled by the end of the connection.

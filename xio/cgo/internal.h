@@ -152,6 +152,7 @@ int xg_on_session_established(struct xio_session *xs,
 void xg_session_gone(struct xg_session *s, int reason);
 
 /* conn.c */
+int xg_conn_lives(const struct xg_ctx *c, const struct xg_conn *cn);
 void xg_on_new_connection(struct xg_ctx *c, struct xg_session *s,
 			  struct xio_connection *xc);
 void xg_on_conn_event(struct xg_conn *cn, const struct xio_session_event_data *ed);
