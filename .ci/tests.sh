@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # some variables are for run
 # SPDX-License-Identifier: Apache-2.0
 #
 # Stages of .ci/run that run something.
