@@ -210,15 +210,17 @@ monmaptool ceph-common' || return
 
 # RDMA on an installed libxio, in a virtual machine with a soft-RoCE device.
 rdma_machine() {
-	local out rc
+	local library out rc
 	part test/rdma || return
-	if scripts/build-accelio.sh --check >/dev/null 2>&1; then
+	library=$(scripts/build-accelio.sh --check 2>/dev/null | sed -n 's/^library: *//p')
+	if [ -n "$library" ] && ldd "$library" | grep -q librdmacm; then
 		need 'qemu-system-x86_64 qemu-system-x86
 busybox busybox-static
 cpio cpio
 depmod kmod
 rdma iproute2
 tc iproute2' || return
+		[ -n "$(find /usr/lib -name 'librxe-rdmav*.so')" ] || install_packages ibverbs-providers
 	fi
 	out=$(mktemp)
 	printf '+ test/rdma/run\n'
