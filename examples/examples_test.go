@@ -44,7 +44,7 @@ func build() (err error) {
 		return err
 	}
 	args := append([]string{"build", "-o", bin}, buildFlags...)
-	out, err := exec.Command("go", append(args, "./xio_server", "./xio_client")...).CombinedOutput()
+	out, err := exec.Command("go", append(args, "./...")...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("building the examples: %w\n%s", err, out)
 	}
@@ -55,7 +55,10 @@ func command(t *testing.T, program string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
-	return exec.CommandContext(ctx, filepath.Join(bin, program), args...)
+	if !filepath.IsAbs(program) {
+		program = filepath.Join(bin, program)
+	}
+	return exec.CommandContext(ctx, program, args...)
 }
 
 // finished is what a program left.
@@ -123,7 +126,7 @@ func parseClient(t *testing.T, out string) (r clientResults) {
 	return r
 }
 
-// serverProcess is a running xio_server.
+// serverProcess is a running server.
 type serverProcess struct {
 	uri, host, port string
 
@@ -132,13 +135,35 @@ type serverProcess struct {
 	mu    sync.Mutex
 	lines bytes.Buffer
 	read  chan struct{} // closed at the end of its output
+
+	listens chan string // the URIs it listens to, one after the other
 }
 
 // startServer starts xio_server on a free port and waits until it listens.
 func startServer(t *testing.T, args ...string) *serverProcess {
 	t.Helper()
-	s := &serverProcess{host: "127.0.0.1", read: make(chan struct{})}
-	s.cmd = command(t, "xio_server", append([]string{"-port", "0"}, args...)...)
+	return startProgram(t, "xio_server", append([]string{"-port", "0"}, args...)...)
+}
+
+// startProgram starts a server program and waits until it listens.
+func startProgram(t *testing.T, program string, args ...string) *serverProcess {
+	t.Helper()
+	s := launch(t, program, args...)
+	select {
+	case u := <-s.listens:
+		s.uri = u
+		s.port = u[strings.LastIndexByte(u, ':')+1:]
+	case <-s.read:
+		t.Fatalf("the server does not listen: %+v", s.end())
+	}
+	return s
+}
+
+// launch starts a program and reads what it prints.
+func launch(t *testing.T, program string, args ...string) *serverProcess {
+	t.Helper()
+	s := &serverProcess{host: "127.0.0.1", read: make(chan struct{}), listens: make(chan string, 16)}
+	s.cmd = command(t, program, args...)
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	s.cmd.Stdout = w
@@ -152,28 +177,20 @@ func startServer(t *testing.T, args ...string) *serverProcess {
 		<-s.read
 		r.Close()
 	})
-	uri := make(chan string, 1)
 	go func() {
 		defer close(s.read)
-		defer close(uri)
 		for sc := bufio.NewScanner(r); sc.Scan(); {
 			s.mu.Lock()
 			s.lines.WriteString(sc.Text() + "\n")
 			s.mu.Unlock()
 			var j struct{ Event, URI string }
 			if u, ok := strings.CutPrefix(sc.Text(), "listen to "); ok {
-				uri <- u
+				s.listens <- u
 			} else if json.Unmarshal(sc.Bytes(), &j) == nil && j.Event == "listen" {
-				uri <- j.URI
+				s.listens <- j.URI
 			}
 		}
 	}()
-	u, ok := <-uri
-	if !ok {
-		t.Fatalf("the server does not listen: %+v", s.wait())
-	}
-	s.uri = u
-	s.port = u[strings.LastIndexByte(u, ':')+1:]
 	return s
 }
 

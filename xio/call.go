@@ -345,6 +345,8 @@ func (cl *call) begin() bool {
 		cl.end(nil, cl.conn.gone(cl.op()))
 	case cl.state.Load() == callAbandoned:
 		cl.end(nil, &Error{Op: cl.op(), URI: cl.conn.uri, Code: ErrMsgCanceled, Text: "given up before it was sent"})
+	case !cl.conn.reserve():
+		cl.end(nil, &Error{Op: cl.op(), URI: cl.conn.uri, Code: ErrNoBufs})
 	default:
 		cl.inFlight = true
 		cl.conn.ctx.inFlight++

@@ -66,10 +66,13 @@ type Connection struct {
 	observer    Observer
 	tracer      Tracer
 
-	win         window
-	reserveOnce sync.Once
-	reserved    chan struct{} // server side: slots exist (or never will)
-	checkSub    atomic.Bool
+	win window
+	// A server's connection gets its slots with its first request.
+	slots    sync.Mutex // for that, and for those who look what there is
+	slotted  atomic.Bool
+	slotless bool // it will not get any more
+	reserved bool // driver: there is room for the records of its slots
+	checkSub atomic.Bool
 
 	state    atomic.Int32
 	closed   atomic.Bool   // Close was called here
@@ -181,25 +184,31 @@ func (c *Connection) ready(op string) error {
 	if !c.up() || c.draining.Load() {
 		return c.gone(op)
 	}
-	if c.server == nil {
+	if c.server == nil || c.slotted.Load() {
 		return nil
 	}
-	c.reserveOnce.Do(func() {
-		c.ctx.do(func() {
-			if !c.torn && c.ctx.cg.Reserve(c.cg, c.depth) == 0 {
-				c.makeCalls()
-			}
-		})
-		close(c.reserved)
-	})
-	<-c.reserved
-	if len(c.win.calls) == 0 {
-		if !c.up() {
-			return c.gone(op)
-		}
+	// Not by the driver, which may be who asks.
+	c.slots.Lock()
+	defer c.slots.Unlock()
+	switch {
+	case len(c.win.calls) > 0:
+		return nil
+	case c.slotless:
+		return c.gone(op)
+	case c.cg.MakeSlots(c.depth) != 0:
 		return &Error{Op: op, URI: c.uri, Code: ErrNoBufs}
 	}
+	c.makeCalls()
+	c.slotted.Store(true)
 	return nil
+}
+
+// callsMade is how many slots there are. There will not be any more.
+func (c *Connection) callsMade() int {
+	c.slots.Lock()
+	defer c.slots.Unlock()
+	c.slotless = true
+	return len(c.win.calls)
 }
 
 // up says that messages may be sent, if only later.
@@ -247,6 +256,14 @@ func (c *Connection) connect(a *cgo.Connect, private []byte) Code {
 	ctx.add(c)
 	c.makeCalls()
 	return 0
+}
+
+// reserve makes room for the records of the slots.
+func (c *Connection) reserve() bool {
+	if !c.reserved {
+		c.reserved = c.ctx.cg.Reserve(c.cg) == 0
+	}
+	return c.reserved
 }
 
 // makeCalls makes the Go halves of the request slots.
@@ -351,7 +368,7 @@ func (c *Connection) teardown(e *cgo.Event) {
 	c.setDown(&Error{Op: "connection", URI: c.uri, Code: code})
 	c.torn = true
 	// After an abort the library returns nothing that was in flight.
-	for i := range c.win.calls {
+	for i := range c.callsMade() {
 		if cl := &c.win.calls[i]; cl.inFlight {
 			cl.end(nil, &Error{Op: "call", URI: c.uri, Code: ErrMsgFlushed})
 		}
@@ -372,6 +389,7 @@ func (c *Connection) maybeFree() {
 		return
 	}
 	c.freed = true
+	c.callsMade()
 	c.ctx.remove(c)
 	c.session.detach(c)
 	cgo.Unref(c.key)

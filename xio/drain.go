@@ -37,12 +37,7 @@ func (c *Connection) drain(ctx context.Context) error {
 			cl.release()
 		}
 	}()
-	if c.server != nil {
-		// No place can be given out any more, or all have been made.
-		c.reserveOnce.Do(func() { close(c.reserved) })
-		<-c.reserved
-	}
-	for range c.win.calls {
+	for range c.callsMade() {
 		cl, err := c.slot(ctx, true)
 		if err != nil {
 			return err

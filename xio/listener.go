@@ -296,7 +296,6 @@ func (s *Server) connected(ctx *Context, e *cgo.Event) {
 	c.disp = s.disp
 	c.logger = s.cfg.Logger
 	c.observer, c.tracer = s.cfg.Observer, s.cfg.Tracer
-	c.reserved = make(chan struct{})
 	c.key, c.gen = cgo.Save(c), ctx.next()
 	c.cg.SetKey(c.key, c.gen)
 	c.cg.SetCloseTime(seconds(s.cfg.CloseTimeout, 0))

@@ -213,8 +213,8 @@ func (c *client) check(s *slot) error {
 	got := s.rsp.Data()
 	c.bytesIn += uint64(len(got))
 	if count%printEvery == 0 && !c.o.json {
-		fmt.Printf("message: [%d] - %s\n", count, text(s.rsp.Header()))
-		fmt.Printf("message: [%d] - %s\n", count, text(got))
+		fmt.Printf("message: [%d] - %s\n", count, app.Text(s.rsp.Header()))
+		fmt.Printf("message: [%d] - %s\n", count, app.Text(got))
 	}
 	if c.mode == verifyNone {
 		return nil
@@ -241,12 +241,6 @@ func (c *client) check(s *slot) error {
 		c.crcIn = crc32.Update(c.crcIn, castagnoli, got)
 	}
 	return nil
-}
-
-// text is the beginning of what a peer sent, as far as it can be shown.
-func text(b []byte) string {
-	b, _, _ = bytes.Cut(b[:min(len(b), 64)], []byte{0})
-	return strings.ToValidUTF8(string(b), "?")
 }
 
 // ended puts the reason in place of the symptom: requests that were in flight

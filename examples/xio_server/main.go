@@ -20,7 +20,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -184,17 +183,11 @@ func (s *server) seen(n uint64, req *xio.Request) {
 	s.last.Store(now)
 	if n%printEvery == 0 && !s.o.json {
 		_ = s.print("message header : [%d] - %s\nmessage data: [%d][0][%d] - %s\n",
-			n, text(req.Header()), n, req.Len(), text(req.Data()))
+			n, app.Text(req.Header()), n, req.Len(), app.Text(req.Data()))
 	}
 	if n == s.o.n {
 		close(s.enough)
 	}
-}
-
-// text is the beginning of what a peer sent, as far as it can be shown.
-func text(b []byte) string {
-	t, _, _ := strings.Cut(string(b[:min(len(b), 64)]), "\x00")
-	return strings.ToValidUTF8(t, "?")
 }
 
 func (s *server) connected(c *xio.Connection) {

@@ -228,7 +228,7 @@ struct xg_conn *xg_connect(struct xg_ctx *c, const struct xg_connect_args *a,
 		return NULL;
 	xg_conn_key(cn, a->key, a->gen);
 	cn->session = a->session;
-	if (xg_conn_reserve(cn, a->depth))
+	if (xg_conn_slots(cn, a->depth) || xg_conn_reserve(cn))
 		goto fail;
 
 	memset(&cp, 0, sizeof(cp));

@@ -127,9 +127,16 @@ func (c *Context) Connect(a *Connect) (*Conn, int) {
 	return (*Conn)(cn), int(err)
 }
 
-// Reserve gives a connection its request slots, once.
-func (c *Context) Reserve(cn *Conn, depth int) int {
-	rc := C.xg_conn_reserve(cn.c(), C.uint32_t(depth))
+// MakeSlots gives a connection its request slots, once. Any goroutine, as long as
+// the connection is not freed meanwhile.
+func (cn *Conn) MakeSlots(depth int) int {
+	return int(C.xg_conn_slots(cn.c(), C.uint32_t(depth)))
+}
+
+// Reserve makes room for the events of a connection's request slots, before the first
+// of them is submitted.
+func (c *Context) Reserve(cn *Conn) int {
+	rc := C.xg_conn_reserve(cn.c())
 	c.moved()
 	return int(rc)
 }

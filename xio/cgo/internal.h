@@ -116,6 +116,7 @@ struct xg_conn {
 	struct xg_tx		*tx;
 	uint8_t			*tx_buf;
 	uint32_t		depth;
+	int			tx_reserved;	/* room for the records of tx */
 
 	struct xg_rx		**rx_chunk;
 	uint8_t			**rx_buf;

@@ -264,7 +264,10 @@ struct xg_connect_args {
 	const char		*out_addr;	/* NULL: the system chooses */
 };
 struct xg_conn *xg_connect(struct xg_ctx *c, const struct xg_connect_args *a, int *err);
-int xg_conn_reserve(struct xg_conn *cn, uint32_t depth);
+/* Request slots, once; any thread, as long as cn is not freed meanwhile. */
+int xg_conn_slots(struct xg_conn *cn, uint32_t depth);
+/* Room for their records, before the first of them is submitted. */
+int xg_conn_reserve(struct xg_conn *cn);
 uint32_t xg_conn_index(struct xg_conn *cn);
 struct xg_tx *xg_conn_tx(struct xg_conn *cn, uint32_t index);
 void xg_conn_key(struct xg_conn *cn, void *key, uint32_t gen);

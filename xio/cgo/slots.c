@@ -22,34 +22,43 @@ static uint8_t *buf_map(size_t n)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-int xg_conn_reserve(struct xg_conn *cn, uint32_t depth)
+int xg_conn_slots(struct xg_conn *cn, uint32_t depth)
 {
+	struct xg_tx *tx;
+	uint8_t *buf;
 	uint32_t i;
 
 	if (cn->tx || depth == 0)
 		return 0;
-	if (xg_reserve(cn->ctx, TX_EVENTS * (int)depth))
-		return ENOMEM;
-	cn->tx = calloc(depth, sizeof(*cn->tx));
-	cn->tx_buf = buf_map(depth);
-	if (!cn->tx || !cn->tx_buf) {
-		if (cn->tx_buf)
-			munmap(cn->tx_buf, (size_t)depth * XG_BUF_LEN);
-		free(cn->tx);
-		cn->tx = NULL;
-		cn->tx_buf = NULL;
-		xg_reserve(cn->ctx, -TX_EVENTS * (int)depth);
+	tx = calloc(depth, sizeof(*tx));
+	buf = buf_map(depth);
+	if (!tx || !buf) {
+		if (buf)
+			munmap(buf, (size_t)depth * XG_BUF_LEN);
+		free(tx);
 		return ENOMEM;
 	}
 	for (i = 0; i < depth; i++) {
-		struct xg_tx *t = &cn->tx[i];
+		struct xg_tx *t = &tx[i];
 
 		t->kind = XG_TX;
 		t->index = i;
 		t->conn = cn;
-		t->buf = cn->tx_buf + (size_t)i * XG_BUF_LEN;
+		t->buf = buf + (size_t)i * XG_BUF_LEN;
 	}
+	cn->tx = tx;
+	cn->tx_buf = buf;
 	cn->depth = depth;
+	return 0;
+}
+
+int xg_conn_reserve(struct xg_conn *cn)
+{
+	if (cn->tx_reserved)
+		return 0;
+	if (xg_reserve(cn->ctx, TX_EVENTS * (int)cn->depth))
+		return ENOMEM;
+	cn->tx_reserved = 1;
 	return 0;
 }
 
@@ -106,8 +115,9 @@ void xg_slots_free(struct xg_conn *cn)
 	if (cn->tx) {
 		munmap(cn->tx_buf, (size_t)cn->depth * XG_BUF_LEN);
 		free(cn->tx);
-		xg_reserve(cn->ctx, -TX_EVENTS * (int)cn->depth);
 	}
+	if (cn->tx_reserved)
+		xg_reserve(cn->ctx, -TX_EVENTS * (int)cn->depth);
 	for (i = 0; i < cn->rx_chunks; i++) {
 		for (k = 0; k < XG_RX_CHUNK; k++)
 			xg_block_put(cn->ctx, cn->rx_chunk[i][k].block);

@@ -79,3 +79,28 @@ type Engine struct {
 
 // RunningEngine is the library this program runs on.
 func RunningEngine() Engine { return Engine(xio.Engine()) }
+
+// ParseOnly parses a command line of flags alone. help says that -h was given,
+// which has been answered on w.
+func ParseOnly(fs *flag.FlagSet, args []string, w io.Writer, intro, sample string) (help bool, err error) {
+	return ParseArgs(fs, args, w, intro, "[flags]", sample, 0)
+}
+
+// ParseArgs parses a command line of flags and, behind them, n arguments.
+func ParseArgs(fs *flag.FlagSet, args []string, w io.Writer, intro, synopsis, sample string, n int) (help bool, err error) {
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
+	err = fs.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		_, err = io.WriteString(w, HelpFor(fs, intro, synopsis, sample))
+		return true, err
+	case err != nil:
+		return false, Usagef("%v", err)
+	case fs.NArg() > n:
+		return false, Usagef("%q is one argument too many", fs.Arg(n))
+	case fs.NArg() < n:
+		return false, Usagef("%d arguments are missing", n-fs.NArg())
+	}
+	return false, nil
+}

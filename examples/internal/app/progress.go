@@ -20,6 +20,16 @@ type Progress struct {
 
 // StartProgress shows count, of total requests (0: no end known), until Stop.
 func StartProgress(title string, total uint64, count func() uint64) *Progress {
+	return start(title, total, count, progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+		progressbar.OptionSetItsString("requests"))
+}
+
+// StartByteProgress is StartProgress of bytes.
+func StartByteProgress(title string, total uint64, count func() uint64) *Progress {
+	return start(title, total, count, progressbar.OptionShowBytes(true), progressbar.OptionShowTotalBytes(true))
+}
+
+func start(title string, total uint64, count func() uint64, unit ...progressbar.Option) *Progress {
 	p := &Progress{quit: make(chan struct{}), done: make(chan struct{})}
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
 		close(p.done)
@@ -31,16 +41,13 @@ func StartProgress(title string, total uint64, count func() uint64) *Progress {
 		limit = int64(total)
 		interval = 200 * time.Millisecond
 	}
-	p.bar = progressbar.NewOptions64(limit,
+	p.bar = progressbar.NewOptions64(limit, append(unit,
 		progressbar.OptionSetWriter(os.Stderr),
 		progressbar.OptionSetDescription(title),
 		progressbar.OptionSetWidth(30),
-		progressbar.OptionShowCount(),
-		progressbar.OptionShowIts(),
-		progressbar.OptionSetItsString("requests"),
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionSpinnerType(14),
-	)
+	)...)
 	_ = p.bar.RenderBlank() // its clock starts here
 	go p.run(interval, count)
 	return p

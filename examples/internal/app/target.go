@@ -113,9 +113,13 @@ func (t *Target) positional(pos []string) error {
 
 // Help writes what -h shows: a synopsis, the flags, one sample line.
 func Help(fs *flag.FlagSet, intro, sample string) string {
+	return HelpFor(fs, intro, "[flags] [<address> <port> [transport [finite run 0/1 [message size]]]]", sample)
+}
+
+// HelpFor is Help with a synopsis of the program's own.
+func HelpFor(fs *flag.FlagSet, intro, synopsis, sample string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\nUsage: %s [flags] [<address> <port> [transport [finite run 0/1 [message size]]]]\n\nFlags:\n",
-		strings.TrimSpace(intro), fs.Name())
+	fmt.Fprintf(&b, "%s\n\nUsage: %s %s\n\nFlags:\n", strings.TrimSpace(intro), fs.Name(), synopsis)
 	fs.SetOutput(&b)
 	fs.PrintDefaults()
 	fmt.Fprintf(&b, "\nExample:\n  %s\n", sample)
