@@ -11,7 +11,11 @@
 # installation (include/ and lib/) into the build context as accelio-prefix/ and say
 # where it shall stand in the images:
 #
-#   docker build --build-arg ACCELIO_PREFIX=/opt/accelio -t accelio-go:libxio .
+#   docker build --build-arg ACCELIO_PREFIX=/opt/accelio \
+#     --build-arg ACCELIO_PACKAGES=libnuma1 -t accelio-go:libxio .
+#
+# where ACCELIO_PACKAGES are the Debian packages that this libxio is linked with (for
+# one with RDMA also librdmacm1 and ibverbs-providers).
 #
 # --build-arg TESTS= builds without the tests; TESTS="./xio ./pool" runs some.
 
@@ -29,6 +33,12 @@ COPY cmd/xioperf/go.mod cmd/xioperf/go.sum cmd/xioperf/
 RUN go mod download && cd cmd/xioperf && go mod download
 COPY . .
 
+ARG ACCELIO_PACKAGES=
+RUN if [ -n "$ACCELIO_PACKAGES" ]; then \
+        apt-get update \
+     && apt-get install -y --no-install-recommends $ACCELIO_PACKAGES \
+     && rm -rf /var/lib/apt/lists/*; \
+    fi
 ARG ACCELIO_PREFIX=
 ARG TESTS=./...
 RUN set -eu; \
@@ -50,7 +60,13 @@ RUN set -eu; \
     cd cmd/xioperf && go build -tags "$tags" -trimpath -o /out/bin .
 
 FROM debian:${DEBIAN}-slim
-RUN useradd --system --no-create-home --uid 10001 xio
+ARG ACCELIO_PACKAGES=
+RUN if [ -n "$ACCELIO_PACKAGES" ]; then \
+        apt-get update \
+     && apt-get install -y --no-install-recommends $ACCELIO_PACKAGES \
+     && rm -rf /var/lib/apt/lists/*; \
+    fi
+RUN useradd --no-create-home --shell /usr/sbin/nologin --uid 10001 xio
 COPY --from=build /out/rootfs/ /
 COPY --from=build /out/bin/ /usr/local/bin/
 COPY LICENSE /usr/share/doc/accelio-go/LICENSE
