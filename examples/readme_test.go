@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,40 +37,4 @@ func TestREADMEProgram(t *testing.T) {
 	out, err = exec.Command("gofmt", "-l", source).CombinedOutput()
 	require.NoError(t, err)
 	require.Empty(t, string(out), "the README's program is not formatted")
-}
-
-// CI runs the README's two commands and no others of their kind.
-func TestREADMECommands(t *testing.T) {
-	readme, ci := read(t, "../README.md"), read(t, "../.ci/run")
-	for _, name := range []string{"MAIN_COMMAND", "TEST_COMMAND"} {
-		m := regexp.MustCompile(`(?m)^` + name + `='(.*)'$`).FindStringSubmatch(ci)
-		require.NotNil(t, m, "%s is not in .ci/run", name)
-		require.Contains(t, readme, "```sh\n"+m[1]+"\n```", name)
-	}
-}
-
-// Every test that the README's table names exists.
-func TestREADMETable(t *testing.T) {
-	commands := regexp.MustCompile("`go test -run '?([^' `]+)'? \\./(\\w+)`").FindAllStringSubmatch(read(t, "../README.md"), -1)
-	require.NotEmpty(t, commands)
-	for _, c := range commands {
-		files, err := filepath.Glob("../" + c[2] + "/*_test.go")
-		require.NoError(t, err)
-		var source strings.Builder
-		for _, f := range files {
-			source.WriteString(read(t, f))
-		}
-		for part := range strings.SplitSeq(strings.ReplaceAll(c[1], `\|`, "|"), "|") {
-			require.Regexp(t, `(?m)^func Test\w*`+part, source.String(), c[0])
-		}
-	}
-}
-
-// Links to files of the repository lead somewhere.
-func TestLinks(t *testing.T) {
-	for _, page := range []string{"../README.md", "../docs/differences.md", "../docs/coming-from.md"} {
-		for _, m := range regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllStringSubmatch(read(t, page), -1) {
-			require.FileExists(t, filepath.Join(filepath.Dir(page), m[1]))
-		}
-	}
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package scripts holds the test of the scripts beside it.
 package scripts
 
 import (

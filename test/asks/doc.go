@@ -24,7 +24,7 @@
 //	accelio#175           within a session with portals: TestSessionConnections in xio
 //	accelio#71, #174      closes from everywhere: TestCloseFromEitherSide in xio
 //	accelio#16            limits of a message: TestCallRefusesWhatCannotBeSent in xio
-//	accelio#211           documentation that is kept: TestREADMECommands in examples
+//	accelio#211           documentation that is kept: TestREADMECommands in test/tree
 //	Alluxio#18744         RDMA is refused with a reason: TestRDMA in examples
 //
 // # Asks that no test answers
