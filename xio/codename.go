@@ -39,7 +39,7 @@ func CodeOf(err error) Code {
 }
 
 var statusNames = [errLast - ErrNotSupported]string{
-	ErrNotSupported - ErrNotSupported:          "NOT_SUPPORTED",
+	0:                                          "NOT_SUPPORTED",
 	ErrNoBufs - ErrNotSupported:                "NO_BUFS",
 	ErrConnect - ErrNotSupported:               "CONNECT_ERROR",
 	ErrRoute - ErrNotSupported:                 "ROUTE_ERROR",

@@ -92,8 +92,11 @@ func (l *listener) listen(target string) Code {
 		l.ctx.carriesRDMA()
 	}
 	l.key, l.gen = cgo.Save(l), l.ctx.next()
-	args := cgo.Listen{URI: target, Key: l.key, Gen: l.gen, MaxSessions: s.cfg.MaxConnections}
+	// A portal takes connections of sessions that the lead has accepted, and no
+	// session of its own.
+	args := cgo.Listen{URI: target, Key: l.key, Gen: l.gen}
 	if l == s.lead {
+		args.MaxSessions = s.cfg.MaxConnections
 		args.Decide = s.cfg.Accept != nil || len(s.portals) > 0
 		args.AcceptData = s.cfg.AcceptData
 	}

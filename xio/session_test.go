@@ -1,6 +1,7 @@
 package xio
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -144,6 +145,23 @@ func TestPortals(t *testing.T) {
 	eventually(t, "all are known", func() bool { return up.Load() == 3*portals })
 	require.NoError(t, s.Close())
 	eventually(t, "all have ended", func() bool { return down.Load() == 3*portals })
+}
+
+// A session begins where Accept is asked, and nowhere else.
+func TestPortalTakesNoSession(t *testing.T) {
+	needsClosedSockets(t)
+	leakCheck(t)
+	s := listen(t, ListenConfig{Portals: 2, Accept: func(*SessionRequest) error { return nil }}, echo)
+	c := dial(t, Dialer{}, s)
+	ask(t, c, "through the front door")
+	for _, l := range s.portals {
+		c, err := Dial(testContext(t), fmt.Sprintf("tcp://127.0.0.1:%d", l.port))
+		// libxio does not tell why.
+		require.True(t, errors.Is(err, ErrSessionRefused) || errors.Is(err, ErrSessionRejected), "%v", err)
+		assert.Nil(t, c)
+	}
+	ask(t, c, "still there")
+	require.NoError(t, c.Close())
 }
 
 // A server with portals closes under traffic, and with clients that never come.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/accelio/accelio-go/examples/raio/server"
 	"github.com/accelio/accelio-go/xio"
@@ -21,7 +22,7 @@ func TestMain(m *testing.M) {
 	if err := xio.Init(xio.LibraryOptions{LogLevel: xio.LogFatal}); err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 func serve(t *testing.T, write bool) (uri, dir string) {
