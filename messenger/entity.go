@@ -63,9 +63,6 @@ type EntityName struct {
 	Num  int64
 }
 
-// entityNameLen is the length of an encoded name in bytes.
-const entityNameLen = 9
-
 // String is the text form, "osd.3", with "?" for an unknown number.
 func (n EntityName) String() string {
 	if n.Num == UnknownNum {

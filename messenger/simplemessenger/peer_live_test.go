@@ -34,8 +34,6 @@ type peer struct {
 	resets       int
 	remoteResets int
 	pings        []string
-	lastSeq      uint64
-	outOfOrder   bool
 	conn         messenger.Connection // accepted last
 }
 

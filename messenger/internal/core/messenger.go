@@ -66,9 +66,6 @@ const (
 	defaultIdle             = 15 * time.Minute
 	defaultInitialBackoff   = 200 * time.Millisecond
 	defaultMaxBackoff       = 15 * time.Second
-	// closeWait bounds how long a new link waits for what an old one still
-	// delivers; the transport's own bound is usually shorter.
-	closeWait = 30 * time.Second
 )
 
 // New makes a messenger. outer is what applications see of it; nil is m itself.
