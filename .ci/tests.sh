@@ -145,6 +145,29 @@ asan_tests() {
 	return $rc
 }
 
+# One fuzz target of Go, for a minute.
+go_fuzz_target() {
+	local out
+	# At the end of its time go test may call its own deadline a failure.
+	out=$(go test -run '^$' -fuzz "^$2\$" -fuzztime 60s -parallel 1 "./$1" 2>&1) || {
+		if ! grep -q 'context deadline exceeded' <<<"$out" || grep -q 'Failing input' <<<"$out"; then
+			printf '%s\n' "$out"
+			return 1
+		fi
+	}
+	printf '%s %s: %s\n' "$1" "$2" "$(grep 'execs:' <<<"$out" | tail -n 1)"
+}
+
+# Two at a time.
+go_fuzz_targets() {
+	local targets
+	targets=$(git grep -E '^func Fuzz' -- '*_test.go' | sed -E 's|/[^/]*:func (Fuzz[A-Za-z0-9]*).*| \1|')
+	echo "+ go test -fuzz ... -fuzztime 60s"
+	export -f go_fuzz_target
+	xargs -P 2 -L 1 bash -c 'go_fuzz_target "$@"' bash <<<"$targets" || return 1
+	counts="$(wc -l <<<"$targets") targets"
+}
+
 # The engine against arbitrary bytes: each target longer than plain tests do.
 fuzz_targets() {
 	local out
