@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/accelio/accelio-go/examples/internal/app"
 	"github.com/accelio/accelio-go/xio"
@@ -65,6 +66,10 @@ func run(ctx context.Context, args []string) error {
 	fmt.Printf("listen to %s\n", srv.URI())
 	s.clients.Wait(ctx)
 	err = srv.Close()
+	// Close does not wait for what the workers still have.
+	for st := srv.Stats(); st.Pending > 0 || st.Serving+st.Queued > 0; st = srv.Stats() {
+		time.Sleep(time.Millisecond)
+	}
 	fmt.Printf("last recv:%d\n", s.clients.Total())
 	if s.both {
 		fmt.Printf("nsent:%d, ncomp:%d, failed:%d\n", s.sent.Load(), s.delivered.Load(), s.failed.Load())
