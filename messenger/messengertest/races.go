@@ -96,14 +96,31 @@ func missingReplyTest(t *testing.T, s *suite) {
 	require.NoError(t, c.Send(newNote(1, "")))
 	reached(t, h)
 	ping(t, c, 1)
+	// The ping's dispatch is fast, the note's is not.
+	eventually(t, "the note", func() bool { return len(server.d.got()) == 1 })
 	require.Equal(t, []uint32{1}, server.d.numbers())
 	require.Zero(t, client.d.resets.Load())
+}
+
+// acknowledged sends m and waits until nothing of it is left to send again: a side
+// with something left does not stand by.
+func acknowledged(t *testing.T, c messenger.Connection, m messenger.Message) {
+	t.Helper()
+	ended := make(chan error, 1)
+	m.Base().OnComplete(func(err error) { ended <- err })
+	require.NoError(t, c.Send(m))
+	select {
+	case err := <-ended:
+		require.NoError(t, err)
+	case <-time.After(patience):
+		t.Fatal("never acknowledged")
+	}
 }
 
 func missingReplyPeerTest(t *testing.T, s *suite) {
 	a, b, g := s.peers(t, messenger.LosslessPeer())
 	ca := a.connect(t, b)
-	require.NoError(t, ca.Send(newNote(1, "")))
+	acknowledged(t, ca, newNote(1, ""))
 	eventually(t, "the first message", func() bool { return len(b.d.got()) == 1 })
 	cb := b.Find(a.Addrs()[0])
 	// The link breaks with something to send at b alone: a stands by, and b connects.
@@ -149,7 +166,7 @@ func reconnectTest(t *testing.T, s *suite) {
 func reconnectRaceTest(t *testing.T, s *suite) {
 	a, b, g := s.peers(t, messenger.LosslessPeer())
 	ca := a.connect(t, b)
-	require.NoError(t, ca.Send(newNote(1, "")))
+	acknowledged(t, ca, newNote(1, ""))
 	eventually(t, "the first message", func() bool { return len(b.d.got()) == 1 })
 	cb := b.Find(a.Addrs()[0])
 	// The link breaks while both have something to send, and both connect again.
