@@ -165,12 +165,13 @@ func TestJXIO4_ErrorsAreNotNumbers(t *testing.T) {
 	require.NoError(t, c.Close())
 	_, _, closed := call(c, &xio.Message{})
 	require.ErrorIs(t, closed, xio.ErrClosed)
-	uri := s.URI()
+	// A port that was given back would soon be somebody else's.
+	const nobody = "tcp://127.0.0.1:1"
 	require.NoError(t, s.Close())
-	_, refused := xio.Dial(testContext(t), uri)
+	_, refused := xio.Dial(testContext(t), nobody)
 	require.ErrorIs(t, refused, xio.ErrConnect)
 	for _, err := range []error{remote, closed, refused} {
-		assert.NotRegexp(t, digits, strings.ReplaceAll(err.Error(), uri, "URI"))
+		assert.NotRegexp(t, digits, strings.NewReplacer(s.URI(), "URI", nobody, "URI").Replace(err.Error()))
 		var e *xio.Error
 		assert.ErrorAs(t, err, &e)
 	}
