@@ -72,13 +72,13 @@ if [ ! -e "$work/complete" ]; then
 		(cd "$scratch" && apt-get -qq download "$name" >/dev/null 2>&1) || missing "cannot download $name"
 		deb=$(find "$scratch" -name 'linux-image-*.deb')
 	fi
-	dpkg-deb -x "$deb" "$work/root"
+	dpkg-deb -x "$deb" "$work/tree"
 	touch "$work/complete"
 fi
-image=$(find "$work/root/boot" -name 'vmlinuz-*' | head -n 1)
+image=$(find "$work/tree/boot" -name 'vmlinuz-*' | head -n 1)
 version=${image##*/vmlinuz-}
-modules=$work/root/lib/modules/$version
-[ -d "$modules" ] || modules=$work/root/usr/lib/modules/$version
+modules=$work/tree/lib/modules/$version
+[ -d "$modules" ] || modules=$work/tree/usr/lib/modules/$version
 [ -e "$modules/modules.dep" ] || depmod -b "${modules%/lib/modules/*}" "$version"
 
 # ---- the guest's files ----
