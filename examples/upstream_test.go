@@ -4,8 +4,6 @@ package examples
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/accelio/accelio-go/examples/internal/ports"
 )
 
 // upstream is the root of a built source tree of Accelio 1.7, whose example and
@@ -117,7 +117,7 @@ func (c *counterpart) startC(t *testing.T, line, port string) *serverProcess {
 // startCServer starts a C server and waits until it listens: most say nothing.
 func (c *counterpart) startCServer(t *testing.T) (port string) {
 	t.Helper()
-	first := freePorts(t, c.ports)
+	first := ports.Free(t, c.ports)
 	s := c.startC(t, c.cServer, strconv.Itoa(first))
 	require.Eventually(t, func() bool {
 		select {
@@ -140,28 +140,6 @@ func (c *counterpart) startCServer(t *testing.T) (port string) {
 		return n == c.ports
 	}, patience, time.Millisecond, "the C server does not listen")
 	return strconv.Itoa(first)
-}
-
-// freePorts is the first of n ports in a row that nobody uses, outside of those
-// that the kernel picks.
-func freePorts(t *testing.T, n int) int {
-	t.Helper()
-	for range 1000 {
-		port := 20000 + rand.IntN(10000)
-		free := 0
-		for ; free < n; free++ {
-			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+free))
-			if err != nil {
-				break
-			}
-			l.Close()
-		}
-		if free == n {
-			return port
-		}
-	}
-	t.Fatal("there are no free ports")
-	return 0
 }
 
 func TestUpstreamServer(t *testing.T) {

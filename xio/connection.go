@@ -204,8 +204,8 @@ func (c *Connection) ready(op string) error {
 	return nil
 }
 
-// callsMade is how many slots there are. There will not be any more.
-func (c *Connection) callsMade() int {
+// endSlots sees to it that no more slots are made, and says how many there are.
+func (c *Connection) endSlots() int {
 	c.slots.Lock()
 	defer c.slots.Unlock()
 	c.slotless = true
@@ -375,7 +375,7 @@ func (c *Connection) teardown(e *cgo.Event) {
 	c.setDown(&Error{Op: "connection", URI: c.uri, Code: code})
 	c.torn = true
 	// After an abort the library returns nothing that was in flight.
-	for i := range c.callsMade() {
+	for i := range c.endSlots() {
 		if cl := &c.win.calls[i]; cl.inFlight {
 			cl.end(nil, &Error{Op: "call", URI: c.uri, Code: ErrMsgFlushed})
 		}
@@ -396,7 +396,7 @@ func (c *Connection) maybeFree() {
 		return
 	}
 	c.freed = true
-	c.callsMade()
+	c.endSlots()
 	c.ctx.remove(c)
 	c.session.detach(c)
 	cgo.Unref(c.key)

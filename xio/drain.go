@@ -37,7 +37,7 @@ func (c *Connection) drain(ctx context.Context) error {
 			cl.release()
 		}
 	}()
-	for range c.callsMade() {
+	for range c.endSlots() {
 		cl, err := c.slot(ctx, true)
 		if err != nil {
 			return err

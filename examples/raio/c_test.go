@@ -4,8 +4,6 @@ package raio_test
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/accelio/accelio-go/examples/internal/ports"
 	"github.com/accelio/accelio-go/examples/raio"
 	"github.com/accelio/accelio-go/examples/raio/internal/wire"
 )
@@ -63,7 +62,7 @@ func libraioClient(t *testing.T) string {
 func cServer(t *testing.T) (uri string) {
 	t.Helper()
 	program := installed(t, "bin/raio_server")
-	port := freePorts(t, 7)
+	port := ports.Free(t, 7)
 	launch(t, libraryPath(t), program, "-a", "127.0.0.1", "-p", strconv.Itoa(port), "-t", "tcp", "-c", "0x1")
 	require.Eventually(t, func() bool {
 		b, err := os.ReadFile("/proc/net/tcp")
@@ -82,28 +81,6 @@ func cServer(t *testing.T) (uri string) {
 		return true
 	}, patience, 10*time.Millisecond, "the C server does not listen")
 	return "tcp://127.0.0.1:" + strconv.Itoa(port)
-}
-
-// freePorts is the first of n ports in a row that nobody uses, outside of those
-// that the kernel picks.
-func freePorts(t *testing.T, n int) int {
-	t.Helper()
-	for range 1000 {
-		port := 20000 + rand.IntN(10000)
-		free := 0
-		for ; free < n; free++ {
-			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+free))
-			if err != nil {
-				break
-			}
-			l.Close()
-		}
-		if free == n {
-			return port
-		}
-	}
-	t.Fatal("there are no free ports")
-	return 0
 }
 
 // Our client and the C server: the file comes and goes unchanged.
