@@ -27,6 +27,8 @@ type sequence struct {
 	hook   *XioReplyHook
 	copied []byte // of a message above maxHeld
 	dead   bool   // a datagram has been refused
+
+	in core.Incoming // what is handed over
 }
 
 const (
@@ -263,25 +265,30 @@ func (x *XioConnection) opens(m *xio.OneWay, wait bool) (bool, error) {
 func (x *XioConnection) deliver(segs [][]byte, hook *XioReplyHook) {
 	s := &x.rx
 	cur := cursor{segs: segs}
-	in := core.Incoming{
+	in := &s.in
+	*in = core.Incoming{
 		Header:       s.head.hdr,
 		Footer:       s.head.footer,
 		Front:        cur.view(int(s.head.hdr.FrontLen)),
 		Claim:        s.claim,
 		Recv:         s.recv,
 		Throttle:     s.adm,
-		RecvComplete: time.Now(),
+		RecvComplete: s.adm,
 		NoHeaderCRC:  x.t.o.CephCompat,
+	}
+	if s.head.count > 1 {
+		in.RecvComplete = time.Now()
 	}
 	if n := int(s.head.hdr.MiddleLen); n > 0 {
 		in.Middle = append([]byte(nil), cur.view(n)...)
 	}
 	if hook != nil {
 		in.Data = hook.buffers(&cur, int(s.head.hdr.DataLen))
-		in.Release = hook.Release
+		in.Memory = hook
 	}
 	s.open = false
-	x.handler.Receive(context.Background(), &in)
+	x.handler.Receive(context.Background(), in)
+	*in = core.Incoming{}
 }
 
 // refuse ends the link because of a datagram: nothing behind it can be understood.

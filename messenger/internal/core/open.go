@@ -40,7 +40,7 @@ func (c *Conn) open(h *linkHandler, o opening) error {
 		defer c.mu.Unlock()
 		return fmt.Errorf("%w: %d received, %d acknowledged", errLost, o.inSeq, c.acked)
 	default:
-		done = c.delivered(o.inSeq)
+		done = c.delivered(o.inSeq, nil)
 	}
 	c.cur, c.live, c.everOpen = h, false, true
 	c.state = messenger.ConnOpen
