@@ -160,7 +160,7 @@ func (c *Context) turns() (over, look bool) {
 const (
 	lookAfter  = 8      // turns without a wait
 	splitLeast = 96     // events; halves of fewer cost more than they gain
-	splitNS    = 75_000 // of handlers; parts that took less cost more than they gain
+	splitNS    = 50_000 // of handlers; parts that took less cost more than they gain
 	splitLook  = 8      // events between looks at the clock
 	yieldNS    = 1_000_000
 )
