@@ -25,11 +25,11 @@ type XioMsg struct {
 	bytes int64
 	left  atomic.Int32
 	lost  atomic.Bool
-	end   func(error) // ended, as xio wants it
+	end   func(error) // ended, as xio wants it; driver
 	next  *XioMsg     // of those that are free
 }
 
-// ended is the completion of one datagram. Driver.
+// ended is the completion of one datagram.
 func (m *XioMsg) ended(err error) {
 	if err != nil {
 		m.lost.Store(true)
@@ -106,7 +106,10 @@ func (s *sendState) message(x *XioConnection) *XioMsg {
 	s.mu.Unlock()
 	if m == nil {
 		m = &XioMsg{x: x}
-		m.end = m.ended
+		m.end = func(err error) {
+			m.ended(err)
+			x.conn.Yield()
+		}
 	}
 	return m
 }

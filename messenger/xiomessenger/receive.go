@@ -42,6 +42,7 @@ const (
 
 // arrived is called with every xio message. Driver.
 func (x *XioConnection) arrived(m *xio.OneWay) {
+	m.Conn().Yield() // to the dispatch goroutine, or whom a fast dispatcher wakes
 	h := m.Header()
 	if len(h) > 0 && core.Tag(h[0]) != core.TagMsg {
 		if err := x.control(m, h); err != nil {
