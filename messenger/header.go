@@ -102,8 +102,8 @@ const (
 //
 // Implements: ceph_msg_footer
 type MsgFooter struct {
-	FrontCRC, MiddleCRC, DataCRC uint32
 	Sig                          uint64
+	FrontCRC, MiddleCRC, DataCRC uint32
 	Flags                        FooterFlags
 }
 
