@@ -17,6 +17,7 @@ var raceCases = []testCase{
 	{"C20_ConnectionRaceReuseBannerTest", func(t *testing.T, s *suite) { s.race(t, messenger.StepBeforeBanner) }},
 	{"ConnectionRaceAtDial", func(t *testing.T, s *suite) { s.race(t, messenger.StepDial) }},
 	{"ConnectionRaceAtReply", func(t *testing.T, s *suite) { s.raceAtReply(t) }},
+	{"ConnectionRaceBeforeTheFirstAttempt", registeredRaceTest},
 	{"C21_MissingServerIdenTest", missingReplyTest},
 	{"C22_MissingServerIdenTest2", missingReplyPeerTest},
 	{"C23_ReconnectTest", reconnectTest},
@@ -83,6 +84,31 @@ func (s *suite) raceAtReply(t *testing.T) {
 	hb.Continue()
 	ha.Continue()
 	settled(t, a, b, ca, cb)
+}
+
+// registeredRaceTest has the peer's attempt arrive between the moment from which a
+// connection can be found and its own first attempt, which must leave the other alone.
+func registeredRaceTest(t *testing.T, s *suite) {
+	a, b, g := s.peers(t, messenger.LosslessPeerReuse())
+	if b.Addrs()[0].Compare(a.Addrs()[0]) < 0 {
+		a, b = b, a // the lower address's attempt survives
+	}
+	registered := g.Pause(At(messenger.StepRegistered, b.Messenger, false))
+	accepting := g.Pause(At(messenger.StepBeforeReply, b.Messenger, true))
+	made := make(chan messenger.Connection, 1)
+	go func() {
+		c, _ := b.ConnectTo(a.Name().Type, a.Addrs())
+		made <- c
+	}()
+	reached(t, registered)
+	ca := a.connect(t, b)
+	reached(t, accepting)
+	registered.Continue()
+	cb := <-made
+	require.NotNil(t, cb)
+	accepting.Continue()
+	settled(t, a, b, ca, cb)
+	require.Equal(t, 1, g.Seen(messenger.StepDial), "the peer's link is at work already")
 }
 
 func missingReplyTest(t *testing.T, s *suite) {
