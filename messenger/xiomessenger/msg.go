@@ -3,7 +3,6 @@
 package xiomessenger
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -63,6 +62,8 @@ type sendState struct {
 	header [headerLen]byte
 	parts  []part
 	front  []byte
+
+	asked, granted bool // see injected; under mu
 }
 
 // init sets the marks: four fifths of the depth, as the rest is for control
@@ -112,11 +113,7 @@ func (x *XioConnection) InFlight() (messages int, bytes int64) {
 
 // Send implements core.Link. The session calls it under its lock, so one at a time.
 func (x *XioConnection) Send(f *core.Frame) bool {
-	if x.broken() != nil {
-		return false
-	}
-	if err := x.inject(context.Background()); err != nil {
-		x.Close(err)
+	if x.broken() != nil || !x.injected() {
 		return false
 	}
 	s := &x.tx
