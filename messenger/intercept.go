@@ -18,6 +18,7 @@ const (
 	StepSendMessage                   // both: before a message is handed to the transport
 	StepReceive                       // both: before a message that arrived is looked at
 	StepFault                         // both: before a lost link is dealt with
+	StepRegistered                    // connecting: peers can find the connection, and no attempt has begun
 )
 
 var stepNames = [...]string{
@@ -30,6 +31,7 @@ var stepNames = [...]string{
 	StepSendMessage:   "send message",
 	StepReceive:       "receive",
 	StepFault:         "fault",
+	StepRegistered:    "registered",
 }
 
 // String names the step.

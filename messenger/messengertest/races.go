@@ -3,7 +3,9 @@
 package messengertest
 
 import (
+	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,11 +19,14 @@ var raceCases = []testCase{
 	{"C20_ConnectionRaceReuseBannerTest", func(t *testing.T, s *suite) { s.race(t, messenger.StepBeforeBanner) }},
 	{"ConnectionRaceAtDial", func(t *testing.T, s *suite) { s.race(t, messenger.StepDial) }},
 	{"ConnectionRaceAtReply", func(t *testing.T, s *suite) { s.raceAtReply(t) }},
+	{"ConnectionRaceBeforeTheFirstAttempt", registeredRaceTest},
 	{"C21_MissingServerIdenTest", missingReplyTest},
 	{"C22_MissingServerIdenTest2", missingReplyPeerTest},
 	{"C23_ReconnectTest", reconnectTest},
 	{"C24_ReconnectRaceTest", reconnectRaceTest},
 	{"D2_R33_ResentInOrderOnce", resendTest},
+	{"StandbyWithoutTheLastWord", lastWordTest},
+	{"NothingToForget", nothingToForgetTest},
 	{"MarkDownDuringTheHandshake", markDownHandshakeTest},
 	{"ShutdownDuringTheHandshake", shutdownHandshakeTest},
 }
@@ -83,6 +88,31 @@ func (s *suite) raceAtReply(t *testing.T) {
 	hb.Continue()
 	ha.Continue()
 	settled(t, a, b, ca, cb)
+}
+
+// registeredRaceTest has the peer's attempt arrive between the moment from which a
+// connection can be found and its own first attempt, which must leave the other alone.
+func registeredRaceTest(t *testing.T, s *suite) {
+	a, b, g := s.peers(t, messenger.LosslessPeerReuse())
+	if b.Addrs()[0].Compare(a.Addrs()[0]) < 0 {
+		a, b = b, a // the lower address's attempt survives
+	}
+	registered := g.Pause(At(messenger.StepRegistered, b.Messenger, false))
+	accepting := g.Pause(At(messenger.StepBeforeReply, b.Messenger, true))
+	made := make(chan messenger.Connection, 1)
+	go func() {
+		c, _ := b.ConnectTo(a.Name().Type, a.Addrs())
+		made <- c
+	}()
+	reached(t, registered)
+	ca := a.connect(t, b)
+	reached(t, accepting)
+	registered.Continue()
+	cb := <-made
+	require.NotNil(t, cb)
+	accepting.Continue()
+	settled(t, a, b, ca, cb)
+	require.Equal(t, 1, g.Seen(messenger.StepDial), "the peer's link is at work already")
 }
 
 func missingReplyTest(t *testing.T, s *suite) {
@@ -185,6 +215,69 @@ func reconnectRaceTest(t *testing.T, s *suite) {
 	eventually(t, "both connected", func() bool { return ca.IsConnected() && cb.IsConnected() })
 	require.Len(t, a.Connections(), 1)
 	require.Len(t, b.Connections(), 1)
+	require.Zero(t, a.d.remoteResets.Load()+b.d.remoteResets.Load()+a.d.resets.Load()+b.d.resets.Load())
+}
+
+// failNext is an Injector whose next operation fails, once it is armed.
+type failNext struct{ armed atomic.Bool }
+
+// SocketOp implements messenger.Injector.
+func (f *failNext) SocketOp(context.Context) error {
+	if f.armed.CompareAndSwap(true, false) {
+		return ErrFault
+	}
+	return nil
+}
+
+// lastWordTest breaks the link with the connecting side's last word of the handshake: to
+// that side the session has been open, to the other it has not. It stands by, and has
+// something to send much later.
+func lastWordTest(t *testing.T, s *suite) {
+	f, g := new(failNext), new(Gate)
+	const timeout = time.Second
+	b := s.start(t, options{name: anOSD, policy: messenger.LosslessPeer(), bind: true,
+		config: func(c *messenger.Config) { c.HandshakeTimeout = timeout }})
+	a := s.start(t, options{name: messenger.EntityName{Type: messenger.EntityOSD, Num: 1}, policy: messenger.LosslessPeer(), bind: true,
+		config: func(c *messenger.Config) { c.Interceptor, c.Injector = g, f }})
+	h := g.Pause(At(messenger.StepBeforeSeq, a.Messenger, false))
+	ca := a.connect(t, b)
+	reached(t, h)
+	f.armed.Store(true)
+	h.Continue()
+	standby := func(c messenger.Connection) bool { return c != nil && c.State() == messenger.ConnStandby }
+	eventually(t, "both stand by", func() bool { return standby(ca) && standby(b.Find(a.Addrs()[0])) })
+	time.Sleep(3 * timeout / 2) // a time that must not matter
+	require.NoError(t, ca.Send(newNote(1, "")))
+	eventually(t, "the note", func() bool { return len(b.d.got()) > 0 })
+	require.Equal(t, []uint32{1}, b.d.numbers())
+	require.Zero(t, a.d.remoteResets.Load()+b.d.remoteResets.Load()+a.d.resets.Load()+b.d.resets.Load())
+}
+
+// nothingToForgetTest has a side send over a session that it takes for open at the peer,
+// which is still about to open it.
+func nothingToForgetTest(t *testing.T, s *suite) {
+	a, b, g := s.peers(t, messenger.LosslessPeerReuse())
+	seq := g.Pause(At(messenger.StepBeforeSeq, a.Messenger, false))
+	ca := a.connect(t, b)
+	reached(t, seq)
+	h := g.Pause(At(messenger.StepDial, a.Messenger, false))
+	seq.Break()
+	reached(t, h)
+	var cb messenger.Connection
+	eventually(t, "standby at b", func() bool {
+		cb = b.Find(a.Addrs()[0])
+		return cb != nil && cb.State() == messenger.ConnStandby
+	})
+	told := g.Pause(At(messenger.StepBeforeConnect, b.Messenger, false))
+	require.NoError(t, cb.Send(newNote(2, "b to a")))
+	reached(t, told)
+	told.Continue()
+	eventually(t, "the answer", func() bool { return g.Seen(messenger.StepBeforeReply) > 1 })
+	h.Continue()
+	require.NoError(t, ca.Send(newNote(1, "a to b")))
+	eventually(t, "both messages", func() bool { return len(a.d.got()) == 1 && len(b.d.got()) == 1 })
+	require.Equal(t, []uint32{2}, a.d.numbers())
+	require.Equal(t, []uint32{1}, b.d.numbers())
 	require.Zero(t, a.d.remoteResets.Load()+b.d.remoteResets.Load()+a.d.resets.Load()+b.d.resets.Load())
 }
 

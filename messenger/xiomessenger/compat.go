@@ -30,7 +30,7 @@ func (x *XioConnection) compatReply() *core.Reply {
 func (x *XioConnection) compatConnect(ctx context.Context) (*core.Connect, error) {
 	select {
 	case <-x.shakes:
-	case <-x.closing:
+	case <-x.closing.Done():
 		return nil, x.broken()
 	case <-ctx.Done():
 		return nil, x.orBroken(messenger.NewFault(messenger.ErrTimeout, ctx.Err(), "no message"))

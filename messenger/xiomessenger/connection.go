@@ -32,10 +32,11 @@ type XioConnection struct {
 	conn   *xio.Connection      // set by begin
 	begun  chan struct{}
 
-	shakes  chan shake    // messages of the handshake
-	closing chan struct{} // closed when the link is to end
-	torn    chan struct{} // closed when nothing more arrives
-	done    chan struct{} // closed when it has ended
+	shakes  chan shake         // messages of the handshake
+	closing context.Context    // ends when the link is to end
+	cut     context.CancelFunc // which this makes it do
+	torn    chan struct{}      // closed when nothing more arrives
+	done    chan struct{}      // closed when it has ended
 
 	mu      sync.Mutex
 	why     error // the first reason to end
@@ -67,15 +68,15 @@ const maxEarly = 1024
 
 func newConnection(t *transport, p *XioPortal, peer messenger.EntityAddr) *XioConnection {
 	x := &XioConnection{
-		t:       t,
-		portal:  p,
-		peer:    peer,
-		begun:   make(chan struct{}),
-		shakes:  make(chan shake, maxShakes),
-		closing: make(chan struct{}),
-		torn:    make(chan struct{}),
-		done:    make(chan struct{}),
+		t:      t,
+		portal: p,
+		peer:   peer,
+		begun:  make(chan struct{}),
+		shakes: make(chan shake, maxShakes),
+		torn:   make(chan struct{}),
+		done:   make(chan struct{}),
 	}
+	x.closing, x.cut = context.WithCancel(context.Background())
 	x.change.L = &x.mu
 	x.tx.init(&t.o)
 	return x
@@ -96,7 +97,7 @@ func (x *XioConnection) watch() {
 	select {
 	case <-x.conn.Done():
 		x.Close(fault(x.conn.Err()))
-	case <-x.closing:
+	case <-x.closing.Done():
 	}
 	x.tell()
 	x.conn.Close()
@@ -157,7 +158,7 @@ func (x *XioConnection) Close(why error) {
 func (x *XioConnection) end(why error) {
 	if x.why == nil {
 		x.why = why
-		close(x.closing)
+		x.cut()
 	}
 }
 
@@ -232,15 +233,4 @@ func (x *XioConnection) sendKeepalive(tag core.Tag, stamp time.Time) {
 		h = h[:1]
 	}
 	_ = x.conn.TrySendMsg(&xio.Message{Header: h}, nil)
-}
-
-// inject asks a test whether the next operation works.
-func (x *XioConnection) inject(ctx context.Context) error {
-	if x.t.cfg.Injector == nil {
-		return nil
-	}
-	if err := x.t.cfg.Injector.SocketOp(ctx); err != nil {
-		return messenger.NewFault(messenger.ErrInjected, err, "")
-	}
-	return nil
 }

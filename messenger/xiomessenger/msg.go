@@ -3,7 +3,6 @@
 package xiomessenger
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -69,6 +68,8 @@ type sendState struct {
 	parts  []part
 	front  []byte
 	out    xio.Message
+
+	asked, granted bool // see injected; under mu
 }
 
 // init sets the marks: four fifths of the depth, as the rest is for control
@@ -146,11 +147,7 @@ func (x *XioConnection) InFlight() (messages int, bytes int64) {
 
 // Send implements core.Link. The session calls it under its lock, so one at a time.
 func (x *XioConnection) Send(f *core.Frame) bool {
-	if x.broken() != nil {
-		return false
-	}
-	if err := x.inject(context.Background()); err != nil {
-		x.Close(err)
+	if x.broken() != nil || !x.injected() {
 		return false
 	}
 	s := &x.tx

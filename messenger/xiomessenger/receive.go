@@ -246,7 +246,7 @@ func (x *XioConnection) opens(m *xio.OneWay, wait bool) (bool, error) {
 	// What has arrived counts, even if the link ends here: the peer may have its receipt.
 	ctx := context.Background()
 	if wait {
-		if err := x.inject(ctx); err != nil {
+		if err := x.inject(x.closing); err != nil {
 			x.Close(err)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/accelio/accelio-go/messenger"
 )
@@ -272,19 +271,16 @@ func (a *acceptance) take(ctx context.Context, req *Connect, t *takeover) (*Repl
 	return nil, err
 }
 
-// unproven keeps a new session for a while whose peer may believe that it is open, and
-// would lose what it has to send if it were told that nobody knows of it. Under mu.
+// unproven keeps a new session whose peer may believe that it is open, and would lose
+// what it has to send, whenever that may be, if it were told that nobody knows of it.
+// Under mu.
 func (c *Conn) unproven() {
+	if c.queued() > 0 {
+		c.repair()
+		return
+	}
 	c.void()
 	c.state = messenger.ConnStandby
-	time.AfterFunc(c.m.cfg.HandshakeTimeout+2*c.m.cfg.MaxBackoff, func() {
-		c.mu.Lock()
-		vain := !c.everOpen && c.replacing == nil
-		c.mu.Unlock()
-		if vain {
-			c.end(messenger.NewFault(messenger.ErrTimeout, nil, "the peer never came back"), false)
-		}
-	})
 }
 
 // graft is the exchange from the decision to the open session. Once the final reply is

@@ -74,9 +74,14 @@ func (m *Messenger) connectTo(peer messenger.EntityType, addrs messenger.AddrVec
 		m.conns[addr] = c
 	}
 	m.mu.Unlock()
+	if err := m.intercept(c.life, messenger.StepRegistered, c, addr, false); err != nil {
+		c.end(err, false)
+		return nil, err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state != messenger.ConnClosed { // a shutdown may have been here
+	// The peer may have been here, whose link is then at work, or a shutdown.
+	if c.gen == 0 {
 		c.startConnect()
 	}
 	return c, nil

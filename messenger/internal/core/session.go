@@ -111,10 +111,15 @@ func (c *Conn) detach(why error) {
 }
 
 // reset forgets the session, because the peer has; what was to be sent to it is
-// dropped. rx and mu are held; the result is to be ended without them.
+// dropped. Of one that has never been open the peer can have forgotten nothing. rx and mu
+// are held; the result is to be ended without them.
 //
 // Implements: was_session_reset
 func (c *Conn) reset() []*outgoing {
+	if !c.everOpen {
+		c.connectSeq = 0
+		return nil
+	}
 	c.m.log.Info("messenger: session reset", "peer", c.peerAddr, "received", c.inSeq.Load(), "acknowledged", c.acked,
 		"sent", c.outSeq, "connect_seq", c.connectSeq)
 	dropped := c.empty()
