@@ -135,7 +135,8 @@ type Connection interface {
 	//
 	// A message for a connection that has ended is dropped silently: its
 	// completions get ErrDropped. A lossless connection without a link connects
-	// again, unless it is the server's part to wait.
+	// again, unless it is the server's part to wait, or the peer has no address
+	// to connect to: then the message waits for the peer to come.
 	Send(m Message) error
 	// SendKeepalive asks the peer for a sign of life, and makes a connection in
 	// standby open again. Without a link it does nothing else.

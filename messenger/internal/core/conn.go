@@ -133,12 +133,21 @@ func (c *Conn) Send(msg messenger.Message) error {
 	c.nbytes += o.size
 	c.out.push(o)
 	c.pump()
-	if c.state == messenger.ConnStandby && !c.policy.Server {
+	c.wake()
+	c.mu.Unlock()
+	return nil
+}
+
+// awaits says that it is for the peer to open the connection: by the policy, or since
+// it has no address to connect to. Under mu.
+func (c *Conn) awaits() bool { return c.policy.Server || c.peerAddr.Port() == 0 }
+
+// wake opens a connection in standby that this side may open. Under mu.
+func (c *Conn) wake() {
+	if c.state == messenger.ConnStandby && !c.awaits() {
 		c.connectSeq++
 		c.startConnect()
 	}
-	c.mu.Unlock()
-	return nil
 }
 
 // full says that the connection keeps as much as it may. Under mu.
@@ -155,15 +164,13 @@ func (c *Conn) queued() int { return c.out.n + len(c.resend) + c.sent.len() }
 func (c *Conn) SendKeepalive() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.live:
+	if c.live {
 		now := time.Now()
 		c.lastAlive.Store(now.UnixNano())
 		c.cur.link.SendKeepalive(now)
-	case c.state == messenger.ConnStandby && !c.policy.Server:
-		c.connectSeq++
-		c.startConnect()
+		return
 	}
+	c.wake()
 }
 
 // MarkDown implements messenger.Connection.

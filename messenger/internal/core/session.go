@@ -182,7 +182,7 @@ func (c *Conn) lost(why error) (dropped []*outgoing, ended bool) {
 // repair decides what a lossless session without a link does. Under mu.
 func (c *Conn) repair() {
 	switch {
-	case c.policy.Server, c.policy.Standby && c.queued() == 0:
+	case c.awaits(), c.policy.Standby && c.queued() == 0:
 		c.void()
 		c.state = messenger.ConnStandby
 	default:
