@@ -14,9 +14,13 @@ import "time"
 type Messenger interface {
 	// Name is the entity's name.
 	Name() EntityName
-	// Addrs are the entity's addresses, as far as they are known: an unbound
-	// messenger learns its IP from the first peer.
+	// Addrs are the entity's addresses, as far as they are known: that of this
+	// messenger first, then those of others. An unbound messenger learns its IP from
+	// the first peer.
 	Addrs() AddrVec
+	// SetOtherAddrs says which further addresses the entity has, by other messengers
+	// of the process; peers that can be told are. See [Messengers].
+	SetOtherAddrs(v AddrVec)
 	// AddrType is the type of the addresses that the messenger connects to.
 	AddrType() AddrType
 

@@ -135,8 +135,7 @@ func (m *Messenger) Addrs() messenger.AddrVec {
 	return append(messenger.AddrVec{m.addr}, m.extra...)
 }
 
-// SetOtherAddrs says which further addresses the entity has, by other messengers of
-// the process; peers that can be told are.
+// SetOtherAddrs implements messenger.Messenger.
 func (m *Messenger) SetOtherAddrs(v messenger.AddrVec) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
