@@ -278,7 +278,9 @@ func (x *XioConnection) deliver(segs [][]byte, hook *XioReplyHook) {
 	}
 	if hook != nil {
 		in.Data = hook.buffers(&cur, int(s.head.hdr.DataLen))
-		in.Release = hook.Release
+		in.Release = hook.release
+		hook.ReplyTo = messenger.NewReplyTo(x.handler.Connection(), s.head.hdr.Tid)
+		in.Hook = hook
 	}
 	s.open = false
 	x.handler.Receive(context.Background(), &in)
@@ -301,7 +303,7 @@ func (x *XioConnection) drop() {
 		s.open = false
 	}
 	if s.hook != nil {
-		s.hook.Release()
+		s.hook.release()
 		s.hook = nil
 	}
 }

@@ -71,6 +71,7 @@ func (l *loopback) run() {
 		} else {
 			// The journey ends before the dispatcher may begin another one.
 			msg.Base().Settle(nil)
+			msg.Base().SetLooped()
 			now := time.Now()
 			msg.Base().SetStamps(messenger.Stamps{Recv: now, Throttle: now, RecvComplete: now})
 			l.m.deliver(nil, msg, Claim{})

@@ -205,13 +205,8 @@ func (m *Messenger) DispatchQueueMaxAge() time.Duration { return m.queue.maxAge(
 
 // SendReply implements messenger.Messenger.
 func (m *Messenger) SendReply(request, reply messenger.Message) error {
-	c := request.Base().Connection()
-	if c == nil {
-		refuse(reply, messenger.ErrDropped)
-		return messenger.ErrDropped
-	}
-	reply.Base().SetTid(request.Base().Tid())
-	return c.Send(reply)
+	b := request.Base()
+	return messenger.NewReplyTo(b.Connection(), b.Tid()).Reply(reply)
 }
 
 // SendMessage implements messenger.Messenger.

@@ -151,6 +151,7 @@ func (h *linkHandler) decode(in *Incoming) (messenger.Message, error) {
 	}
 	b.SetReceived(*hdr, *f, in.Middle, in.Data)
 	b.SetConnection(h.c)
+	b.SetReplyHook(in.Hook)
 	b.SetStamps(messenger.Stamps{Recv: in.Recv, Throttle: in.Throttle, RecvComplete: in.RecvComplete})
 	claim, release := in.Claim, in.Release
 	b.OnRelease(func() {

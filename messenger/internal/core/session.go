@@ -288,6 +288,9 @@ func (h *linkHandler) Keepalive(stamp time.Time, answer bool) {
 	}
 }
 
+// Connection implements Handler.
+func (h *linkHandler) Connection() messenger.Connection { return h.c }
+
 // KeepaliveAck implements Handler.
 func (h *linkHandler) KeepaliveAck(stamp time.Time) {
 	h.c.lastRecv.Store(time.Now().UnixNano())
