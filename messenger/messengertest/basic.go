@@ -28,8 +28,8 @@ var basicCases = []testCase{
 	{"UseBeforeStartAndAfterShutdown", lifeTest},
 	{"RefusedIsTold", refusedTest},
 	{"UnknownTypeCostsTheLink", unknownTypeTest},
-	{"SentMessagesCompleteOnce", completionTest},
-	{"R8_R13_R16_OneConnectionPerEntity", sameConnectionTest},
+	{"R36_SentMessagesCompleteOnce", completionTest},
+	{"R13_R16_OneConnectionPerEntity", sameConnectionTest},
 }
 
 func simpleTest(t *testing.T, s *suite) {

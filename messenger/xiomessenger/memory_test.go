@@ -163,7 +163,7 @@ func TestOptions(t *testing.T) {
 }
 
 // Connections are spread over portals, on both sides.
-func TestPortals(t *testing.T) {
+func TestR34_R37_Portals(t *testing.T) {
 	r := messenger.NewRegistry()
 	messages.Register(r)
 	make := func(num int64) *XioMessenger {

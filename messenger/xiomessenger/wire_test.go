@@ -29,7 +29,7 @@ func sampleHeader() msgHeader {
 }
 
 // Every field at its offset, as the documents have it.
-func TestHeaderLayout(t *testing.T) {
+func TestD4_HeaderLayout(t *testing.T) {
 	h := sampleHeader()
 	b := h.append(nil)
 	require.Len(t, b, 217)
