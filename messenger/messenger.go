@@ -54,9 +54,10 @@ type Messenger interface {
 	Rebind(avoid []uint16) error
 
 	// ConnectTo returns the connection to an entity: the one there is, or a new
-	// one, which begins to connect unless its policy is to be connected to. The
-	// first usable address counts. Addresses of this messenger give the loopback
-	// connection.
+	// one, which begins to connect unless its policy is to be connected to.
+	// Addresses of the messenger's own type are the paths to it: attempts go by the
+	// first, which the connection is known by, and by the next when one fails.
+	// Addresses of this messenger give the loopback connection.
 	ConnectTo(peer EntityType, addrs AddrVec) (Connection, error)
 	// ConnectAnonymous makes a connection that nobody else gets by ConnectTo.
 	ConnectAnonymous(peer EntityType, addrs AddrVec) (Connection, error)

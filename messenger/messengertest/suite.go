@@ -33,7 +33,7 @@ func Run(t *testing.T, h Harness) {
 }
 
 func allCases() []testCase {
-	return slices.Concat(basicCases, statefulCases, raceCases, replyCases, orderCases, boundCases,
+	return slices.Concat(basicCases, statefulCases, raceCases, replyCases, orderCases, pathCases, boundCases,
 		promiseCases, authCases, wholeCases, loadCases)
 }
 

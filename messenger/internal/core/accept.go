@@ -137,7 +137,7 @@ func (a *acceptance) identify(req *Connect) error {
 		req.Self.Addrs = messenger.AddrVec{addr}
 	}
 	if a.fresh == nil {
-		a.fresh = newConn(a.m, req.Self.Name.Type, addr, req.Self.Addrs)
+		a.fresh = newConn(a.m, req.Self.Name.Type, messenger.AddrVec{addr}, req.Self.Addrs)
 		a.fresh.accepted = true
 		a.fresh.peerName = req.Self.Name
 	} else if a.fresh.peerAddr != addr || a.fresh.peerType != req.Self.Name.Type {

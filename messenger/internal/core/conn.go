@@ -31,6 +31,8 @@ type Conn struct {
 	peerName  messenger.EntityName
 	peerAddr  messenger.EntityAddr // what it is registered under
 	peerAddrs messenger.AddrVec
+	paths     messenger.AddrVec // where attempts go, in turns
+	path      int               // of the next, or the present, one
 	state     messenger.ConnState
 	live      bool // cur may be sent on
 	shown     bool // a dispatcher has seen it
@@ -80,13 +82,15 @@ func (p *value) set(v any) {
 	p.v = v
 }
 
-func newConn(m *Messenger, peer messenger.EntityType, addr messenger.EntityAddr, addrs messenger.AddrVec) *Conn {
+// newConn makes a connection that goes by the first of its paths.
+func newConn(m *Messenger, peer messenger.EntityType, paths, addrs messenger.AddrVec) *Conn {
 	c := &Conn{
 		m:         m,
 		peerType:  peer,
 		policy:    m.policies.of(peer),
 		peerName:  messenger.EntityName{Type: peer, Num: messenger.UnknownNum},
-		peerAddr:  addr,
+		peerAddr:  paths[0],
+		paths:     paths,
 		peerAddrs: addrs,
 		kick:      make(chan struct{}, 1),
 		grown:     make(chan struct{}, 1),
