@@ -248,6 +248,7 @@ func promiseBadMessage(t *testing.T, s *suite, p policyPair) {
 	eventually(t, "a fault at the server", func() bool { return back.Err() != nil })
 	var f *messenger.Fault
 	require.ErrorAs(t, back.Err(), &f)
+	require.Contains(t, []error{messenger.ErrUnknownType, messenger.ErrLost, messenger.ErrClosed, messenger.ErrReplaced}, f.Reason)
 	require.Zero(t, client.d.resets.Load())
 	c.MarkDown()
 	ping(t, client.connect(t, server), 1)

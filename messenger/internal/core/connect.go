@@ -346,7 +346,7 @@ func (c *Conn) claim(gen uint64) (over func(), err error) {
 // orLost resets the session where err is that it cannot go on; the next attempt then
 // makes a new one.
 func (c *Conn) orLost(gen uint64, err error) error {
-	if errors.Is(err, errLost) {
+	if errors.Is(err, messenger.ErrLost) {
 		c.m.log.Warn("messenger: session cannot go on", "peer", c.peerAddr, "error", err)
 		if err := c.remoteReset(gen); err != nil {
 			return err

@@ -4,15 +4,11 @@ package core
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/accelio/accelio-go/messenger"
 )
-
-// errLost: what was acknowledged has not arrived, so the session cannot go on.
-var errLost = errors.New("messages were lost behind their acknowledgement")
 
 // pump sends what can be sent. Under mu.
 func (c *Conn) pump() {
