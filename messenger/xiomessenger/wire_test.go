@@ -93,6 +93,9 @@ func TestHandshakeRoundTrips(t *testing.T) {
 	require.Equal(t, []byte{14, 5, 0, 0, 0, 6, 0, 0, 0}, appendKeepalive(nil, core.TagKeepalive2, stamp))
 }
 
+// The corpora of these in testdata are what messengers said to each other in the cases of
+// the suite, one of each kind, and some of that damaged; those begin with "bad".
+
 func FuzzConnect(f *testing.F) {
 	f.Add(encodeConnect(&core.Connect{Authorizer: []byte("a")}))
 	f.Add([]byte{1, 1, 0xff, 0xff, 0xff, 0xff})
