@@ -4,6 +4,7 @@ package messengertest
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,12 +69,19 @@ func (s *suite) pair(t testing.TB, p policyPair, config func(*messenger.Config))
 	return server, client, c, g
 }
 
-// sendAll sends n notes, and gathers what becomes of them.
+// sendAll sends n notes, and gathers what becomes of them, which is told once.
 func sendAll(t testing.TB, c messenger.Connection, n int) chan error {
 	done := make(chan error, n)
 	for i := range uint32(n) {
 		m := newNote(i, "")
-		m.OnComplete(func(err error) { done <- err })
+		var told atomic.Bool
+		m.OnComplete(func(err error) {
+			if told.Swap(true) {
+				t.Errorf("note %d has been completed again, with %v", i, err)
+				return
+			}
+			done <- err
+		})
 		require.NoError(t, c.Send(m))
 	}
 	return done
@@ -211,8 +219,11 @@ func promiseMarkedDownHere(t *testing.T, s *suite, p policyPair) {
 	require.NotSame(t, c, again)
 	ping(t, again, 1)
 	quietly(t, client)
-	if p.server.ResetCheck {
+	switch {
+	case p.server.ResetCheck:
 		eventually(t, "a remote reset at the peer", func() bool { return server.d.remoteResets.Load() == 1 })
+	case !p.server.Lossy:
+		quietly(t, server)
 	}
 	require.Empty(t, server.d.got())
 }
