@@ -59,6 +59,9 @@ var (
 	ErrClosed = errors.New("closed by the peer")
 	// ErrTimeout: the peer has not answered in time, or was silent for too long.
 	ErrTimeout = errors.New("timed out")
+	// ErrLost: messages were lost behind their acknowledgement, so that the session
+	// cannot go on.
+	ErrLost = errors.New("acknowledged messages were lost")
 	// ErrReplaced: a newer link of the same peer has taken the place of this one.
 	ErrReplaced = errors.New("replaced by a newer link")
 	// ErrMarkedDown: this side has marked the connection down.

@@ -50,6 +50,9 @@ type MsgBase struct {
 	stamps stamps
 	refs   atomic.Int32 // references but one; -1 has been released
 
+	received bool
+	reply    ReplyHook // of a received message, once it has one
+
 	mu       sync.Mutex
 	complete func(error) // all that were added, in order
 	release  func()

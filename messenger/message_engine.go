@@ -31,7 +31,14 @@ func (b *MsgBase) StampDispatch(t time.Time) { b.stamps.dispatch = max(t.Sub(b.s
 // of every buffer.
 func (b *MsgBase) SetReceived(h MsgHeader, f MsgFooter, middle []byte, data []Buffer) {
 	b.header, b.footer, b.middle, b.data = h, f, middle, data
+	b.received = true
 }
+
+// SetReplyHook sets what answers a received message, where that is more than a [ReplyTo].
+func (b *MsgBase) SetReplyHook(h ReplyHook) { b.reply = h }
+
+// SetLooped says that a message which was sent has been received by the very same object.
+func (b *MsgBase) SetLooped() { b.received = true }
 
 // OnRelease adds a function that the last Release calls: it returns throttles and
 // receive memory.
@@ -63,6 +70,7 @@ func (b *MsgBase) Settle(err error) {
 // throttles goes back at once, and its data is copied out of memory that the
 // transport wants back.
 func (b *MsgBase) Forward() {
+	b.received, b.reply = false, nil
 	b.mu.Lock()
 	release := b.release
 	b.release = nil

@@ -14,9 +14,13 @@ import "time"
 type Messenger interface {
 	// Name is the entity's name.
 	Name() EntityName
-	// Addrs are the entity's addresses, as far as they are known: an unbound
-	// messenger learns its IP from the first peer.
+	// Addrs are the entity's addresses, as far as they are known: that of this
+	// messenger first, then those of others. An unbound messenger learns its IP from
+	// the first peer.
 	Addrs() AddrVec
+	// SetOtherAddrs says which further addresses the entity has, by other messengers
+	// of the process; peers that can be told are. See [Messengers].
+	SetOtherAddrs(v AddrVec)
 	// AddrType is the type of the addresses that the messenger connects to.
 	AddrType() AddrType
 
@@ -50,9 +54,10 @@ type Messenger interface {
 	Rebind(avoid []uint16) error
 
 	// ConnectTo returns the connection to an entity: the one there is, or a new
-	// one, which begins to connect unless its policy is to be connected to. The
-	// first usable address counts. Addresses of this messenger give the loopback
-	// connection.
+	// one, which begins to connect unless its policy is to be connected to.
+	// Addresses of the messenger's own type are the paths to it: attempts go by the
+	// first, which the connection is known by, and by the next when one fails.
+	// Addresses of this messenger give the loopback connection.
 	ConnectTo(peer EntityType, addrs AddrVec) (Connection, error)
 	// ConnectAnonymous makes a connection that nobody else gets by ConnectTo.
 	ConnectAnonymous(peer EntityType, addrs AddrVec) (Connection, error)
@@ -135,7 +140,8 @@ type Connection interface {
 	//
 	// A message for a connection that has ended is dropped silently: its
 	// completions get ErrDropped. A lossless connection without a link connects
-	// again, unless it is the server's part to wait.
+	// again, unless it is the server's part to wait, or the peer has no address
+	// to connect to: then the message waits for the peer to come.
 	Send(m Message) error
 	// SendKeepalive asks the peer for a sign of life, and makes a connection in
 	// standby open again. Without a link it does nothing else.

@@ -23,7 +23,7 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-func TestCRC32CVectors(t *testing.T) {
+func TestD4_CRC32CVectors(t *testing.T) {
 	require.Equal(t, uint32(0x58e3fa20), CRC32C(0, []byte("123456789")))
 	require.Equal(t, uint32(0x1cf96d7c), CRC32C(0xffffffff, []byte("123456789")))
 	require.Equal(t, uint32(7), CRC32C(7, nil))
@@ -83,7 +83,7 @@ func TestAddrRoundTrips(t *testing.T) {
 	}
 }
 
-func TestAddrVec(t *testing.T) {
+func TestR11_AddrVec(t *testing.T) {
 	v, err := ParseAddrVec("[v2:1.2.3.4:3300/7,v1:1.2.3.4:6789/7,xio:[::1]:9000/7]")
 	require.NoError(t, err)
 	require.Len(t, v, 3)
@@ -195,7 +195,7 @@ func TestEntityNames(t *testing.T) {
 }
 
 // The first message of a client to a monitor, as a real one sends it.
-func TestHeaderGoldenBytes(t *testing.T) {
+func TestD4_HeaderGoldenBytes(t *testing.T) {
 	want := unhex(t, `0100000000000000 0000000000000000 1100 7f00 0100 3c000000 00000000 00000000
 		0000 08 ffffffffffffffff 0100 0000 694babe2`)
 	h := MsgHeader{Seq: 1, Type: 17, Priority: PriorityDefault, Version: 1, FrontLen: 60,

@@ -10,7 +10,7 @@ import (
 	"github.com/accelio/accelio-go/messenger"
 )
 
-func TestFragments(t *testing.T) {
+func TestR19_DataPingsOfAnySizeAndPieces(t *testing.T) {
 	for _, c := range []struct{ size, n, want int }{
 		{1, 1, 32}, {33, 1, 40}, {100, 3, 40}, {1000, 1, 1000}, {1024, 1, 4096}, {4096, 1, 4096}, {4097, 1, 8192}, {9000, 2, 8192},
 	} {

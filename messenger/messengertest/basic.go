@@ -28,15 +28,19 @@ var basicCases = []testCase{
 	{"UseBeforeStartAndAfterShutdown", lifeTest},
 	{"RefusedIsTold", refusedTest},
 	{"UnknownTypeCostsTheLink", unknownTypeTest},
-	{"SentMessagesCompleteOnce", completionTest},
-	{"R8_R13_R16_OneConnectionPerEntity", sameConnectionTest},
+	{"R36_SentMessagesCompleteOnce", completionTest},
+	{"R13_R16_OneConnectionPerEntity", sameConnectionTest},
 }
 
 func simpleTest(t *testing.T, s *suite) {
 	server, client := s.server(t, messenger.StatelessServer()), s.client(t, messenger.LossyClient())
+	simpleSteps(t, server, client, func() messenger.Connection { return client.connect(t, server) })
+}
 
+// simpleSteps are the steps of C1, for a client that connects so.
+func simpleSteps(t *testing.T, server, client *node, connect func() messenger.Connection) {
 	// A round trip.
-	c := client.connect(t, server)
+	c := connect()
 	ping(t, c, 1)
 	require.True(t, c.IsConnected())
 	require.Equal(t, messenger.EntityOSD, c.PeerType())
@@ -51,7 +55,7 @@ func simpleTest(t *testing.T, s *suite) {
 	now := server.Addrs()[0]
 	require.NotContains(t, avoid, now.Port())
 	require.Equal(t, old.Nonce+1_000_000, now.Nonce)
-	c = client.connect(t, server)
+	c = connect()
 	ping(t, c, 1)
 
 	// Mark down.
@@ -61,7 +65,7 @@ func simpleTest(t *testing.T, s *suite) {
 	c.MarkDown()
 
 	// The server ends; what is sent then is dropped.
-	c = client.connect(t, server)
+	c = connect()
 	ping(t, c, 1)
 	server.stop(t)
 	eventually(t, "the client notices", func() bool { return !c.IsConnected() })

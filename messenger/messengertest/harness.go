@@ -24,6 +24,9 @@ type Harness struct {
 	// Leaks, if not nil, is called when a test and all its messengers have
 	// ended, to look for what they have left behind.
 	Leaks func(testing.TB)
+	// Trusting says that the transport does not notice by itself that a peer speaks
+	// another protocol, so that the time-out of the handshake has to end it.
+	Trusting bool
 }
 
 // Long says that tests shall run in full length.

@@ -4,7 +4,9 @@ package messengertest
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -40,6 +42,8 @@ var promiseCases = func() []testCase {
 			{"PeerForgets", promisePeerForgets},
 			{"PeerRestarts", promisePeerRestarts},
 			{"PeerIsGone", promisePeerIsGone},
+			{"MarkedDownHere", promiseMarkedDownHere},
+			{"Silence", promiseSilence},
 			{"BadMessage", promiseBadMessage},
 		} {
 			list = append(list, testCase{fmt.Sprintf("Promise_%s_%s", p.name, f.name), func(t *testing.T, s *suite) { f.run(t, s, p) }})
@@ -65,12 +69,19 @@ func (s *suite) pair(t testing.TB, p policyPair, config func(*messenger.Config))
 	return server, client, c, g
 }
 
-// sendAll sends n notes, and gathers what becomes of them.
+// sendAll sends n notes, and gathers what becomes of them, which is told once.
 func sendAll(t testing.TB, c messenger.Connection, n int) chan error {
 	done := make(chan error, n)
 	for i := range uint32(n) {
 		m := newNote(i, "")
-		m.OnComplete(func(err error) { done <- err })
+		var told atomic.Bool
+		m.OnComplete(func(err error) {
+			if told.Swap(true) {
+				t.Errorf("note %d has been completed again, with %v", i, err)
+				return
+			}
+			done <- err
+		})
 		require.NoError(t, c.Send(m))
 	}
 	return done
@@ -138,7 +149,8 @@ func promiseLinkBreaksIdle(t *testing.T, s *suite, p policyPair) {
 }
 
 func promisePeerForgets(t *testing.T, s *suite, p policyPair) {
-	server, client, c, _ := s.pair(t, p, nil)
+	server, client, c, g := s.pair(t, p, nil)
+	again := g.Pause(At(messenger.StepBeforeBanner, server.Messenger, true))
 	server.d.lastAccepted().MarkDown()
 	if p.client.Lossy {
 		eventually(t, "a reset", func() bool { return client.d.resets.Load() == 1 })
@@ -146,8 +158,14 @@ func promisePeerForgets(t *testing.T, s *suite, p policyPair) {
 	}
 	if p.client.Standby {
 		eventually(t, "standby", func() bool { return c.State() == messenger.ConnStandby })
-		c.SendKeepalive() // makes it connect, and costs no message
+	} else {
+		reached(t, again)
 	}
+	queued := sendAll(t, c, 1)
+	reached(t, again)
+	require.Zero(t, client.d.remoteResets.Load())
+	again.Continue()
+	require.ErrorIs(t, <-queued, messenger.ErrDropped)
 	eventually(t, "a remote reset", func() bool { return client.d.remoteResets.Load() == 1 })
 	require.NoError(t, c.Send(newNote(0, "")))
 	eventually(t, "the note", func() bool { return len(server.d.got()) == 1 })
@@ -188,6 +206,41 @@ func promisePeerIsGone(t *testing.T, s *suite, p policyPair) {
 	require.Zero(t, client.d.resets.Load())
 }
 
+// promiseMarkedDownHere lets this side forget the session, and begin a new one.
+func promiseMarkedDownHere(t *testing.T, s *suite, p policyPair) {
+	server, client, c, _ := s.pair(t, p, nil)
+	c.MarkDown()
+	require.Equal(t, messenger.ConnClosed, c.State())
+	require.ErrorIs(t, <-sendAll(t, c, 1), messenger.ErrDropped)
+	if p.server.Lossy {
+		eventually(t, "a reset at the peer", func() bool { return server.d.resets.Load() == 1 })
+	}
+	again := client.connect(t, server)
+	require.NotSame(t, c, again)
+	ping(t, again, 1)
+	quietly(t, client)
+	switch {
+	case p.server.ResetCheck:
+		eventually(t, "a remote reset at the peer", func() bool { return server.d.remoteResets.Load() == 1 })
+	case !p.server.Lossy:
+		quietly(t, server)
+	}
+	require.Empty(t, server.d.got())
+}
+
+// promiseSilence ends links on which nothing comes.
+func promiseSilence(t *testing.T, s *suite, p policyPair) {
+	server, client, c, _ := s.pair(t, p, func(c *messenger.Config) { c.IdleTimeout = 100 * time.Millisecond })
+	back := server.d.lastAccepted()
+	faults(t, back, messenger.ErrTimeout)
+	if p.client.Lossy {
+		eventually(t, "a reset", func() bool { return client.d.resets.Load() == 1 && server.d.resets.Load() == 1 })
+		return
+	}
+	ping(t, c, 2)
+	quietly(t, server, client)
+}
+
 // promiseBadMessage sends what the server does not know. That is a fault like any
 // other, but what was sent behind its receipt is lost.
 func promiseBadMessage(t *testing.T, s *suite, p policyPair) {
@@ -204,6 +257,10 @@ func promiseBadMessage(t *testing.T, s *suite, p policyPair) {
 	}
 	// The session may have been given up already, which is a fault of its own.
 	eventually(t, "a fault at the server", func() bool { return back.Err() != nil })
+	var f *messenger.Fault
+	require.ErrorAs(t, back.Err(), &f)
+	require.Contains(t, []error{messenger.ErrUnknownType, messenger.ErrLost, messenger.ErrClosed, messenger.ErrReplaced}, f.Reason)
+	require.Zero(t, client.d.resets.Load())
 	c.MarkDown()
 	ping(t, client.connect(t, server), 1)
 	require.Zero(t, len(server.d.got()))

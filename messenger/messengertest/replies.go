@@ -13,8 +13,12 @@ import (
 )
 
 var replyCases = []testCase{
-	{"D3_R1_R4_R24_ZeroOneTwoReplies", repliesTest},
+	{"D3_R1_R2_R4_R24_ZeroOneTwoReplies", repliesTest},
 	{"R3_IndirectReply", indirectReplyTest},
+	{"R1_R2_R3_R4_ReplyHook", hookTest},
+	{"R8_RepliesKeepTheOrder", replyOrderTest},
+	{"R42_ReplyHookAfterTheEnd", lateHookTest},
+	{"ReplyHookOfWhatWasNotReceived", noHookTest},
 	{"R5_R6_DeliveredIsNotProcessed", deliveredTest},
 	{"R7_R9_D10_BuffersOutliveTheirMessage", retainedTest},
 	{"R42_ReplyAfterTheEnd", lateReplyTest},

@@ -20,6 +20,7 @@ var statefulCases = []testCase{
 	{"C18_MarkdownTest", markdownTest},
 	{"MarkDownByAddressTellsOfAReset", markDownAddrTest},
 	{"MarkDisposable", disposableTest},
+	{"PeerWithoutAnAddressIsAwaited", addresslessTest},
 }
 
 func statefulTest(t *testing.T, s *suite) {
@@ -181,4 +182,47 @@ func disposableTest(t *testing.T, s *suite) {
 	eventually(t, "the end", func() bool { return c.State() == messenger.ConnClosed })
 	eventually(t, "a reset", func() bool { return client.d.resets.Load() == 1 })
 	require.Equal(t, int64(1), client.d.connects.Load())
+}
+
+// addresslessTest breaks the link to a lossless peer that listens nowhere, with a message
+// for it under way: there is no place to connect to, so the message waits for the peer.
+func addresslessTest(t *testing.T, s *suite) {
+	g := new(Gate)
+	server := s.start(t, options{name: anOSD, policy: messenger.LosslessPeer(), bind: true,
+		config: func(c *messenger.Config) { c.Interceptor = g }})
+	server.d.echo = true
+	client := s.client(t, messenger.LosslessPeer())
+	c := client.connect(t, server)
+	ping(t, c, 1)
+	require.Zero(t, client.Addrs()[0].Port())
+	back := server.Find(client.Addrs()[0])
+
+	dialled := g.Pause(At(messenger.StepDial, server.Messenger, false))
+	broken := g.Fail(At(messenger.StepSendMessage, server.Messenger, true), 0, 1)
+	done := make(chan error, 2)
+	for n := range uint32(2) {
+		m := newNote(n, "")
+		m.OnComplete(func(err error) { done <- err })
+		require.NoError(t, back.Send(m))
+	}
+	reached(t, broken)
+	eventually(t, "both stand by", func() bool {
+		return back.State() == messenger.ConnStandby && c.State() == messenger.ConnStandby
+	})
+	back.SendKeepalive()
+	require.Equal(t, messenger.ConnStandby, back.State())
+	require.Empty(t, done)
+
+	c.SendKeepalive() // the peer comes
+	require.NoError(t, <-done)
+	require.NoError(t, <-done)
+	eventually(t, "what has waited", func() bool { return len(client.d.got()) == 2 })
+	require.Equal(t, []uint32{0, 1}, client.d.numbers())
+	require.Same(t, back, server.Find(client.Addrs()[0]))
+	quietly(t, server, client)
+	select {
+	case <-dialled.Reached():
+		t.Fatal("the server has dialled a peer without an address")
+	default:
+	}
 }

@@ -2,7 +2,10 @@
 
 package messengertest
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // suite is one run of all cases.
 type suite struct{ Harness }
@@ -18,15 +21,30 @@ type testCase struct {
 // project's additions.
 func Run(t *testing.T, h Harness) {
 	s := &suite{h}
-	for _, cases := range [][]testCase{basicCases, statefulCases, raceCases, replyCases, orderCases, boundCases, promiseCases, authCases, loadCases} {
-		for _, c := range cases {
-			t.Run(c.name, func(t *testing.T) {
-				if h.Leaks != nil {
-					// Cleanups run last in, first out: behind the messengers' end.
-					t.Cleanup(func() { h.Leaks(t) })
-				}
-				c.run(t, s)
-			})
-		}
+	for _, c := range allCases() {
+		t.Run(c.name, func(t *testing.T) {
+			if h.Leaks != nil {
+				// Cleanups run last in, first out: behind the messengers' end.
+				t.Cleanup(func() { h.Leaks(t) })
+			}
+			c.run(t, s)
+		})
 	}
+}
+
+func allCases() []testCase {
+	return slices.Concat(basicCases, statefulCases, raceCases, replyCases, orderCases, pathCases, boundCases,
+		promiseCases, authCases, wholeCases, loadCases)
+}
+
+// Names are the names of all cases, those of [RunSeveral] included.
+func Names() []string {
+	var list []string
+	for _, c := range allCases() {
+		list = append(list, c.name)
+	}
+	for _, c := range severalCases {
+		list = append(list, c.name)
+	}
+	return list
 }

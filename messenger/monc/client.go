@@ -23,6 +23,10 @@ type Config struct {
 	Key  cephx.CryptoKey
 	// AllowNone offers "none" beside cephx, see [cephx.LoginConfig].
 	AllowNone bool
+	// Services are the services for which the client has tickets, such as
+	// EntityOSD|EntityMgr, and renews them before they expire; see [Client.Authorizer].
+	// Only cephx has tickets.
+	Services messenger.EntityType
 	// Handle gets every message from a monitor that no method of Client waits for,
 	// such as maps that were subscribed to. It runs on the messenger's dispatch
 	// goroutine, must not block, and may keep nothing of the message. Nil drops them.
@@ -34,8 +38,8 @@ type Config struct {
 	// how long it may owe one before another monitor is looked for. Zero means 10 s
 	// and 30 s.
 	PingInterval, PingTimeout time.Duration
-	// Backoff is the pause after a round of monitors that are all out of reach. Zero
-	// means 500 ms.
+	// Backoff is the pause after a round of monitors that are all out of reach, and the
+	// least between two requests for tickets. Zero means 500 ms.
 	Backoff time.Duration
 	// Logger gets what no caller can be told. Nil discards it.
 	Logger *slog.Logger

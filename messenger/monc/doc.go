@@ -8,4 +8,7 @@
 // A [Client] keeps one monitor at a time. When that one is lost it looks for another,
 // logs in again, renews its subscriptions, and asks again what has not been answered,
 // so that callers notice nothing but the time it takes.
+//
+// Tickets for the cluster's services are renewed before they expire, and the client's own
+// by another login.
 package monc

@@ -28,6 +28,7 @@ type fakeMon struct {
 	subs   []map[string]Sub
 	frozen bool // does nothing, with its socket open
 	carry  func(cmd string) (data string)
+	auth   *fakeAuth // nil lets everybody in
 }
 
 func startFakeMon(t testing.TB) *fakeMon {
@@ -83,6 +84,9 @@ func (f *fakeMon) Dispatch(m messenger.Message) bool {
 		}
 		r := NewAuthReply()
 		r.Protocol, r.GlobalID = messenger.AuthProtocolNone, 4711
+		if f.auth != nil && !f.auth.answer(m, r) {
+			break
+		}
 		_ = c.Send(r)
 		_ = c.Send(NewMonMapMessage(f.monmap))
 	case *MonSubscribe:

@@ -95,6 +95,10 @@ func (c *Client) keep(s *session) {
 	tick := time.NewTicker(c.cfg.PingInterval)
 	defer tick.Stop()
 	opened := time.Now()
+	c.mu.Lock()
+	renew := time.NewTimer(c.renewal(s))
+	c.mu.Unlock()
+	defer renew.Stop()
 	for {
 		select {
 		case <-c.ctx.Done():
@@ -102,6 +106,17 @@ func (c *Client) keep(s *session) {
 		case err := <-s.lost:
 			c.cfg.Logger.Info("monc: session lost", "monitor", s.conn.PeerAddr(), "error", err)
 			return
+		case <-renew.C:
+			next, err := c.renew(s)
+			if err != nil {
+				c.cfg.Logger.Info("monc: session ends", "monitor", s.conn.PeerAddr(), "error", err)
+				return
+			}
+			renew.Reset(next)
+		case <-s.fresh:
+			c.mu.Lock()
+			renew.Reset(c.renewal(s))
+			c.mu.Unlock()
 		case now := <-tick.C:
 			last := s.conn.LastKeepaliveAck()
 			if last.Before(opened) {

@@ -33,7 +33,7 @@ func configFor(m *cephmon.Monitor) Config {
 
 // A real monitor is understood with any set of features, each of which changes the
 // bytes: with and without signatures' room, with each form of the monitor map.
-func TestRealMonitor(t *testing.T) {
+func TestD5_RealMonitor(t *testing.T) {
 	for name, o := range map[string]cephmon.Options{"none": {}, "cephx": {Cephx: true}, "IPv6": {IPv6: true}} {
 		t.Run(name, func(t *testing.T) {
 			m := cephmon.Start(t, o)

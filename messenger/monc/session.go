@@ -19,9 +19,10 @@ type session struct {
 	c     *Client
 	conn  messenger.Connection
 	login *cephx.Login
-	open  bool       // logged in
-	in    chan error // gets one value: nil when logged in, else why not
-	lost  chan error // gets one value when it is over
+	open  bool          // logged in
+	in    chan error    // gets one value: nil when logged in, else why not
+	lost  chan error    // gets one value when it is over
+	fresh chan struct{} // gets a value when tickets have been renewed
 }
 
 // begin connects to a monitor and sends the first message.
@@ -34,10 +35,12 @@ func (c *Client) begin(addr messenger.EntityAddr) (*session, error) {
 	}
 	s := &session{
 		c: c, conn: conn,
-		in:   make(chan error, 1),
-		lost: make(chan error, 1),
+		in:    make(chan error, 1),
+		lost:  make(chan error, 1),
+		fresh: make(chan struct{}, 1),
 		login: cephx.NewLogin(cephx.LoginConfig{
-			Name: c.cfg.Name, Key: c.cfg.Key, AllowNone: c.cfg.AllowNone, Previous: c.last,
+			Name: c.cfg.Name, Key: c.cfg.Key, AllowNone: c.cfg.AllowNone,
+			Services: c.cfg.Services, Previous: c.last,
 		}),
 	}
 	c.cur = s
@@ -73,12 +76,14 @@ func (s *session) end(why error) {
 
 // authReply takes the monitor's answer to a step of the login.
 func (s *session) authReply(m *AuthReply) {
+	r := cephx.Reply{Protocol: m.Protocol, Result: m.Result, GlobalID: m.GlobalID, Payload: m.Payload}
 	if s.open {
-		return // a monitor that answers twice
+		if !s.login.Done() { // else a monitor that answers twice
+			s.renewed(r)
+		}
+		return
 	}
-	next, err := s.login.Reply(cephx.Reply{
-		Protocol: m.Protocol, Result: m.Result, GlobalID: m.GlobalID, Payload: m.Payload,
-	})
+	next, err := s.login.Reply(r)
 	switch {
 	case err != nil:
 		if m.Text != "" {

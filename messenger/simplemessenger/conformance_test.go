@@ -10,12 +10,14 @@ import (
 	"github.com/accelio/accelio-go/messenger/simplemessenger"
 )
 
-// TestConformance is the suite that every messenger passes, unchanged.
-func TestConformance(t *testing.T) {
-	messengertest.Run(t, messengertest.Harness{
+func harness() messengertest.Harness {
+	return messengertest.Harness{
 		New: func(cfg messenger.Config) (messenger.Messenger, error) {
 			return simplemessenger.New(cfg), nil
 		},
 		Bind: "v1:127.0.0.1:0",
-	})
+	}
 }
+
+// TestConformance is the suite that every messenger passes, unchanged.
+func TestConformance(t *testing.T) { messengertest.Run(t, harness()) }

@@ -9,13 +9,16 @@ import (
 	"github.com/accelio/accelio-go/xio"
 )
 
-// XioReplyHook ties a received message to the xio messages that its data lies in. It
-// gives them back when the message and every buffer of it have been released; replies
-// have nothing to do with that, and may come before or after.
+// XioReplyHook is the hook of a received message whose data lies in xio messages. It
+// keeps them until the message and every buffer of it have been released, and gives them
+// back then, to the portal that they came by; replies have nothing to do with that, and may
+// come before or after. What holds no xio messages, since it has no data, has a
+// [messenger.ReplyTo] for its hook.
 //
 // Implements: XioReplyHook, XioDispatchHook
 type XioReplyHook struct {
-	refs atomic.Int32
+	messenger.ReplyTo
+	refs atomic.Int32 // the message's, and one for each buffer
 	msgs []*xio.OneWay
 	bufs []receivedBuffer
 
@@ -41,8 +44,11 @@ func newReplyHook() *XioReplyHook {
 	return h
 }
 
-// Release drops a reference; the last one gives the memory back.
-func (h *XioReplyHook) Release() {
+// Held implements messenger.ReplyHook.
+func (h *XioReplyHook) Held() bool { return h.refs.Load() > 0 }
+
+// release drops a reference; the last one gives the memory back.
+func (h *XioReplyHook) release() {
 	switch n := h.refs.Add(-1); {
 	case n > 0:
 		return
@@ -52,9 +58,15 @@ func (h *XioReplyHook) Release() {
 	for _, m := range h.msgs {
 		m.Release()
 	}
-	h.msgs, h.bufs = nil, nil
+	h.msgs, h.bufs, h.one[0] = nil, nil, nil // the hook itself may be kept
 	liveHooks.Add(-1)
 }
+
+// memory is the hook as a message holds it.
+type memory XioReplyHook
+
+// Release drops the message's reference.
+func (m *memory) Release() { (*XioReplyHook)(m).release() }
 
 // receivedBuffer is a piece of a received message's data.
 type receivedBuffer struct {
@@ -73,7 +85,7 @@ func (b *receivedBuffer) Retain() {
 }
 
 // Release implements messenger.Buffer.
-func (b *receivedBuffer) Release() { b.hook.Release() }
+func (b *receivedBuffer) Release() { b.hook.release() }
 
 // buffers makes buffers of the next n bytes, with a reference each.
 func (h *XioReplyHook) buffers(c *cursor, n int) []messenger.Buffer {

@@ -163,7 +163,7 @@ func TestOptions(t *testing.T) {
 }
 
 // Connections are spread over portals, on both sides.
-func TestPortals(t *testing.T) {
+func TestR34_R37_Portals(t *testing.T) {
 	r := messenger.NewRegistry()
 	messages.Register(r)
 	make := func(num int64) *XioMessenger {
@@ -192,4 +192,45 @@ func TestPortals(t *testing.T) {
 	}
 	require.Len(t, used, 3)
 	require.Len(t, client.Portals(), 6)
+}
+
+// The hook of a message with data is the one that its xio messages are given back by, and
+// replies are not what does it.
+func TestReplyHookHoldsTheXioMessages(t *testing.T) {
+	server, ds := benchMessenger(t, messenger.EntityName{Type: messenger.EntityOSD}, messenger.StatefulServer(), true, true)
+	requests := make(chan messenger.Message, 1)
+	ds.do = func(m messenger.Message) {
+		m.Base().Retain()
+		requests <- m
+	}
+	require.NoError(t, server.Start())
+	client, dc := benchMessenger(t, messenger.EntityName{Type: messenger.EntityClient, Num: 1}, messenger.LosslessClient(), true, false)
+	answers := make(chan uint64, 2)
+	dc.do = func(m messenger.Message) { answers <- m.Base().Tid() }
+	require.NoError(t, client.Start())
+	c, err := client.ConnectTo(messenger.EntityOSD, server.Addrs())
+	require.NoError(t, err)
+	for _, size := range []int{100, 3 << 20} {
+		m := messages.NewDataPing("", 0)
+		m.SetTid(8)
+		m.SetData(pattern(size, 1))
+		require.NoError(t, c.Send(m))
+		q := <-requests
+		h, ok := q.Base().ReplyHook().(*XioReplyHook)
+		require.True(t, ok)
+		require.True(t, h.Held())
+		require.Equal(t, int64(1), LiveHooks())
+		require.NoError(t, h.Reply(messages.NewPing()))
+		require.EqualValues(t, 8, <-answers)
+		require.True(t, h.Held(), "a reply gives nothing back")
+		q.Base().Release()
+		require.False(t, h.Held())
+		require.Zero(t, LiveHooks())
+		require.NoError(t, h.Reply(messages.NewPing()))
+		require.EqualValues(t, 8, <-answers)
+	}
+	require.NoError(t, c.Send(messages.NewPing()))
+	q := <-requests
+	require.IsType(t, messenger.ReplyTo{}, q.Base().ReplyHook())
+	q.Base().Release()
 }

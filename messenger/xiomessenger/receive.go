@@ -285,7 +285,9 @@ func (x *XioConnection) deliver(segs [][]byte, hook *XioReplyHook) {
 	}
 	if hook != nil {
 		in.Data = hook.buffers(&cur, int(s.head.hdr.DataLen))
-		in.Memory = hook
+		in.Memory = (*memory)(hook)
+		hook.ReplyTo = messenger.NewReplyTo(x.handler.Connection(), s.head.hdr.Tid)
+		in.Hook = hook
 	}
 	s.open = false
 	x.handler.Receive(context.Background(), in)
@@ -309,7 +311,7 @@ func (x *XioConnection) drop() {
 		s.open = false
 	}
 	if s.hook != nil {
-		s.hook.Release()
+		s.hook.release()
 		s.hook = nil
 	}
 }

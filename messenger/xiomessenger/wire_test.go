@@ -29,7 +29,7 @@ func sampleHeader() msgHeader {
 }
 
 // Every field at its offset, as the documents have it.
-func TestHeaderLayout(t *testing.T) {
+func TestD4_HeaderLayout(t *testing.T) {
 	h := sampleHeader()
 	b := h.append(nil)
 	require.Len(t, b, 217)
@@ -92,6 +92,9 @@ func TestHandshakeRoundTrips(t *testing.T) {
 	stamp := time.Unix(5, 6)
 	require.Equal(t, []byte{14, 5, 0, 0, 0, 6, 0, 0, 0}, appendKeepalive(nil, core.TagKeepalive2, stamp))
 }
+
+// The corpora of these in testdata are what messengers said to each other in the cases of
+// the suite, one of each kind, and some of that damaged; those begin with "bad".
 
 func FuzzConnect(f *testing.F) {
 	f.Add(encodeConnect(&core.Connect{Authorizer: []byte("a")}))

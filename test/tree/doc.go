@@ -4,6 +4,7 @@
 // tests which docs/features.md and commands in other pages name exist, that links lead
 // somewhere, that the guide's code compiles and the README's figures are those of
 // bench/results, that versions agree, that the hosted workflow has all stages of .ci/run,
-// and that every package with tests looks for goroutines left behind. It reads the tree;
+// that every package with tests looks for goroutines left behind, and that the page about
+// messengers names a test for each case, requirement and promise. It reads the tree;
 // it runs nothing of it.
 package tree

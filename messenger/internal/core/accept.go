@@ -136,7 +136,7 @@ func (a *acceptance) identify(req *Connect) error {
 		req.Self.Addrs = messenger.AddrVec{addr}
 	}
 	if a.fresh == nil {
-		a.fresh = newConn(a.m, req.Self.Name.Type, addr, req.Self.Addrs)
+		a.fresh = newConn(a.m, req.Self.Name.Type, messenger.AddrVec{addr}, req.Self.Addrs)
 		a.fresh.accepted = true
 		a.fresh.peerName = req.Self.Name
 	} else if a.fresh.peerAddr != addr || a.fresh.peerType != req.Self.Name.Type {
@@ -249,10 +249,10 @@ func (a *acceptance) take(ctx context.Context, req *Connect, t *takeover) (*Repl
 	ended := false
 	if err != nil && c.gen == t.gen && c.cur == nil {
 		switch {
-		case t.isNew && t.told && !errors.Is(err, errLost):
+		case t.isNew && t.told && !errors.Is(err, messenger.ErrLost):
 			c.lastErr = err
 			c.unproven()
-		case t.isNew, errors.Is(err, errLost):
+		case t.isNew, errors.Is(err, messenger.ErrLost):
 			dropped, ended = c.endLocked(err, !t.isNew || c.shown)
 		default:
 			c.lastErr = err
@@ -264,7 +264,7 @@ func (a *acceptance) take(ctx context.Context, req *Connect, t *takeover) (*Repl
 		a.m.queue.discard(c)
 		finish(dropped, messenger.ErrDropped)
 	}
-	if errors.Is(err, errLost) {
+	if errors.Is(err, messenger.ErrLost) {
 		a.m.log.Warn("messenger: session cannot go on", "peer", c.peerAddr, "error", err)
 		return &Reply{Tag: TagResetSession}, nil
 	}

@@ -32,6 +32,8 @@ type Conn struct {
 	peerName  messenger.EntityName
 	peerAddr  messenger.EntityAddr // what it is registered under
 	peerAddrs messenger.AddrVec
+	paths     messenger.AddrVec // where attempts go, in turns
+	path      int               // of the next, or the present, one
 	state     messenger.ConnState
 	live      bool // cur may be sent on
 	shown     bool // a dispatcher has seen it
@@ -81,13 +83,15 @@ func (p *value) set(v any) {
 	p.v = v
 }
 
-func newConn(m *Messenger, peer messenger.EntityType, addr messenger.EntityAddr, addrs messenger.AddrVec) *Conn {
+// newConn makes a connection that goes by the first of its paths.
+func newConn(m *Messenger, peer messenger.EntityType, paths, addrs messenger.AddrVec) *Conn {
 	c := &Conn{
 		m:         m,
 		peerType:  peer,
 		policy:    m.policies.of(peer),
 		peerName:  messenger.EntityName{Type: peer, Num: messenger.UnknownNum},
-		peerAddr:  addr,
+		peerAddr:  paths[0],
+		paths:     paths,
 		peerAddrs: addrs,
 		kick:      make(chan struct{}, 1),
 		grown:     make(chan struct{}, 1),
@@ -134,12 +138,21 @@ func (c *Conn) Send(msg messenger.Message) error {
 	c.nbytes += o.size
 	c.out.push(o)
 	c.pump()
-	if c.state == messenger.ConnStandby && !c.policy.Server {
+	c.wake()
+	c.mu.Unlock()
+	return nil
+}
+
+// awaits says that it is for the peer to open the connection: by the policy, or since
+// it has no address to connect to. Under mu.
+func (c *Conn) awaits() bool { return c.policy.Server || c.peerAddr.Port() == 0 }
+
+// wake opens a connection in standby that this side may open. Under mu.
+func (c *Conn) wake() {
+	if c.state == messenger.ConnStandby && !c.awaits() {
 		c.connectSeq++
 		c.startConnect()
 	}
-	c.mu.Unlock()
-	return nil
 }
 
 // full says that the connection keeps as much as it may. Under mu.
@@ -156,15 +169,13 @@ func (c *Conn) queued() int { return c.out.n + len(c.resend) + c.sent.len() }
 func (c *Conn) SendKeepalive() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.live:
+	if c.live {
 		now := time.Now()
 		c.lastAlive.Store(now.UnixNano())
 		c.cur.link.SendKeepalive(now)
-	case c.state == messenger.ConnStandby && !c.policy.Server:
-		c.connectSeq++
-		c.startConnect()
+		return
 	}
+	c.wake()
 }
 
 // MarkDown implements messenger.Connection.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/accelio/accelio-go/messenger"
@@ -25,9 +26,10 @@ const maxRounds = 64
 // void.
 func (c *Conn) connectLoop(ctx context.Context, gen uint64) {
 	cfg := &c.m.cfg
-	refused := false
-	for pause := time.Duration(0); ; {
-		if pause > 0 && !c.pause(ctx, pause) {
+	var refused, told bool // by a path since the last pause; the dispatchers of it
+	var wait, pause time.Duration
+	for tries := 1; ; tries++ {
+		if wait > 0 && !c.pause(ctx, wait) {
 			return
 		}
 		err := c.attempt(ctx, gen)
@@ -43,15 +45,25 @@ func (c *Conn) connectLoop(ctx context.Context, gen uint64) {
 			// If nothing comes of it, the next attempt is this side's again.
 			c.state = messenger.ConnWait
 			pause = cfg.MaxBackoff
+			wait = pause
 		} else {
 			c.lastErr = err
-			pause = min(max(2*pause, cfg.InitialBackoff), cfg.MaxBackoff)
+			// The next path is tried at once; all in vain is what costs a pause.
+			c.path = (c.path + 1) % len(c.paths)
+			if wait = 0; tries%len(c.paths) == 0 {
+				pause = min(max(2*pause, cfg.InitialBackoff), cfg.MaxBackoff)
+				wait = pause
+			}
 		}
 		c.mu.Unlock()
-		c.m.log.Debug("messenger: not connected", "peer", c.peerAddr, "error", err, "again in", pause)
-		if errors.Is(err, messenger.ErrRefused) && !refused {
-			refused = true
-			c.m.queue.pushEvent(eventRefused, c)
+		c.m.log.Debug("messenger: not connected", "peer", c.peerAddr, "error", err, "again in", wait)
+		refused = refused || errors.Is(err, messenger.ErrRefused)
+		if wait > 0 {
+			if refused && !told {
+				told = true
+				c.m.queue.pushEvent(eventRefused, c)
+			}
+			refused = false
 		}
 	}
 }
@@ -88,7 +100,7 @@ func (c *Conn) attempt(ctx context.Context, gen uint64) error {
 		return errVoid
 	}
 	c.state = messenger.ConnConnecting
-	addr := c.peerAddr
+	addr := c.paths[c.path]
 	c.mu.Unlock()
 	if err := m.intercept(ctx, messenger.StepDial, c, addr, false); err != nil {
 		return err
@@ -149,7 +161,7 @@ func (a *attempt) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !r.Self.Addr.ProbablyEquals(a.peer) {
+		if !slices.ContainsFunc(c.paths, r.Self.Addr.ProbablyEquals) { // by whichever path
 			return messenger.NewFault(messenger.ErrWrongPeer, nil, fmt.Sprintf("%v at %v", r.Self.Addr, a.peer))
 		}
 		m.learn(r.Seen)
@@ -334,7 +346,7 @@ func (c *Conn) claim(gen uint64) (over func(), err error) {
 // orLost resets the session where err is that it cannot go on; the next attempt then
 // makes a new one.
 func (c *Conn) orLost(gen uint64, err error) error {
-	if errors.Is(err, errLost) {
+	if errors.Is(err, messenger.ErrLost) {
 		c.m.log.Warn("messenger: session cannot go on", "peer", c.peerAddr, "error", err)
 		if err := c.remoteReset(gen); err != nil {
 			return err

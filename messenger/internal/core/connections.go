@@ -48,10 +48,6 @@ func (m *Messenger) connectTo(peer messenger.EntityType, addrs messenger.AddrVec
 			return m.loop, nil
 		}
 	}
-	addr, ok := addrs.Find(m.transport.AddrType())
-	if !ok || addr.IsBlankIP() || addr.Port() == 0 && m.Find(addr) == nil {
-		return nil, fmt.Errorf("%w: %v", messenger.ErrAddr, addrs)
-	}
 	m.mu.Lock()
 	if m.state != stateStarted {
 		defer m.mu.Unlock()
@@ -60,21 +56,34 @@ func (m *Messenger) connectTo(peer messenger.EntityType, addrs messenger.AddrVec
 		}
 		return nil, messenger.ErrShutdown
 	}
-	if c := m.conns[addr]; c != nil && !anonymous {
-		m.mu.Unlock()
-		return c, nil
+	var paths messenger.AddrVec
+	for _, a := range addrs {
+		if a.Type != m.transport.AddrType() || a.IsBlankIP() {
+			continue
+		}
+		if c := m.conns[a]; c != nil && !anonymous {
+			m.mu.Unlock()
+			return c, nil
+		}
+		if a.Port() != 0 {
+			paths = append(paths, a)
+		}
 	}
-	c := newConn(m, peer, addr, slices.Clone(addrs))
+	if len(paths) == 0 {
+		m.mu.Unlock()
+		return nil, fmt.Errorf("%w: %v", messenger.ErrAddr, addrs)
+	}
+	c := newConn(m, peer, paths, slices.Clone(addrs))
 	if c.policy.Server {
 		m.mu.Unlock()
 		return nil, errServer
 	}
 	m.all[c] = struct{}{}
 	if !anonymous {
-		m.conns[addr] = c
+		m.conns[c.peerAddr] = c
 	}
 	m.mu.Unlock()
-	if err := m.intercept(c.life, messenger.StepRegistered, c, addr, false); err != nil {
+	if err := m.intercept(c.life, messenger.StepRegistered, c, paths[0], false); err != nil {
 		c.end(err, false)
 		return nil, err
 	}

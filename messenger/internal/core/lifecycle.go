@@ -186,7 +186,8 @@ func (c *Conn) keep(now time.Time, idle, alive time.Duration) {
 		return
 	}
 	if silent := now.Sub(time.Unix(0, c.lastRecv.Load())); idle > 0 && silent > idle {
-		h.fail(messenger.NewFault(messenger.ErrTimeout, nil, fmt.Sprintf("silent for %v", silent.Round(time.Millisecond))))
+		// What comes at the last moment may have been acknowledged already: it counts.
+		h.broke(messenger.NewFault(messenger.ErrTimeout, nil, fmt.Sprintf("silent for %v", silent.Round(time.Millisecond))), true)
 		return
 	}
 	if alive > 0 && now.Sub(time.Unix(0, c.lastAlive.Load())) >= alive {

@@ -73,6 +73,7 @@ func (l *loopback) run() {
 		} else {
 			// The journey ends before the dispatcher may begin another one.
 			msg.Base().Settle(nil)
+			msg.Base().SetLooped()
 			now := time.Now()
 			msg.Base().StampReceived(now, now, now)
 			l.m.deliver(nil, msg, Claim{})

@@ -135,8 +135,7 @@ func (m *Messenger) Addrs() messenger.AddrVec {
 	return append(messenger.AddrVec{m.addr}, m.extra...)
 }
 
-// SetOtherAddrs says which further addresses the entity has, by other messengers of
-// the process; peers that can be told are.
+// SetOtherAddrs implements messenger.Messenger.
 func (m *Messenger) SetOtherAddrs(v messenger.AddrVec) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -206,13 +205,8 @@ func (m *Messenger) DispatchQueueMaxAge() time.Duration { return m.queue.maxAge(
 
 // SendReply implements messenger.Messenger.
 func (m *Messenger) SendReply(request, reply messenger.Message) error {
-	c := request.Base().Connection()
-	if c == nil {
-		refuse(reply, messenger.ErrDropped)
-		return messenger.ErrDropped
-	}
-	reply.Base().SetTid(request.Base().Tid())
-	return c.Send(reply)
+	b := request.Base()
+	return messenger.NewReplyTo(b.Connection(), b.Tid()).Reply(reply)
 }
 
 // SendMessage implements messenger.Messenger.

@@ -38,7 +38,7 @@ func (c *Conn) open(h *linkHandler, o opening) error {
 		return messenger.NewFault(messenger.ErrBadSeq, nil, fmt.Sprintf("%d received, %d sent", o.inSeq, c.outSeq))
 	case o.inSeq < c.acked:
 		defer c.mu.Unlock()
-		return fmt.Errorf("%w: %d received, %d acknowledged", errLost, o.inSeq, c.acked)
+		return lostBehind(o.inSeq, c.acked)
 	default:
 		done = c.delivered(o.inSeq, nil)
 	}
@@ -66,6 +66,11 @@ func (c *Conn) open(h *linkHandler, o opening) error {
 		c.pump()
 	}
 	return nil
+}
+
+// lostBehind: what was acknowledged has not arrived, so the session cannot go on.
+func lostBehind(received, acked uint64) error {
+	return messenger.NewFault(messenger.ErrLost, nil, fmt.Sprintf("%d received, %d acknowledged", received, acked))
 }
 
 // settle waits until everything that the peer knows to be delivered has been
@@ -97,7 +102,7 @@ func (c *Conn) settle(ctx context.Context, acked uint64) (uint64, error) {
 	c.draining = nil
 	in := c.inSeq.Load()
 	if in < acked {
-		return 0, fmt.Errorf("%w: %d received, %d acknowledged", errLost, in, acked)
+		return 0, lostBehind(in, acked)
 	}
 	return in, nil
 }

@@ -157,6 +157,7 @@ func (h *linkHandler) decode(in *Incoming) (messenger.Message, error) {
 	}
 	b.SetReceived(*hdr, *f, in.Middle, in.Data)
 	b.SetConnection(h.c.ref)
+	b.SetReplyHook(in.Hook)
 	b.StampReceived(in.Recv, in.Throttle, in.RecvComplete)
 	claim, memory := in.Claim, in.Memory
 	b.OnRelease(func() {

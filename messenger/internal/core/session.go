@@ -4,15 +4,11 @@ package core
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/accelio/accelio-go/messenger"
 )
-
-// errLost: what was acknowledged has not arrived, so the session cannot go on.
-var errLost = errors.New("messages were lost behind their acknowledgement")
 
 // pump sends what can be sent. Under mu.
 func (c *Conn) pump() {
@@ -200,7 +196,7 @@ func (c *Conn) lost(why error) (dropped []*outgoing, ended bool) {
 // repair decides what a lossless session without a link does. Under mu.
 func (c *Conn) repair() {
 	switch {
-	case c.policy.Server, c.policy.Standby && c.queued() == 0:
+	case c.awaits(), c.policy.Standby && c.queued() == 0:
 		c.void()
 		c.state = messenger.ConnStandby
 	default:
@@ -311,6 +307,9 @@ func (h *linkHandler) Keepalive(stamp time.Time, answer bool) {
 		h.link.SendKeepaliveAck(stamp)
 	}
 }
+
+// Connection implements Handler.
+func (h *linkHandler) Connection() messenger.Connection { return h.c }
 
 // KeepaliveAck implements Handler.
 func (h *linkHandler) KeepaliveAck(stamp time.Time) {

@@ -107,6 +107,8 @@ type Handler interface {
 	// Keepalive and KeepaliveAck arrived.
 	Keepalive(stamp time.Time, answer bool)
 	KeepaliveAck(stamp time.Time)
+	// Connection is the session's, for the hooks of its messages.
+	Connection() messenger.Connection
 	// Closed: the link is broken. It comes once, and messages that had arrived
 	// before may come behind it, until Done.
 	Closed(why error)
@@ -144,6 +146,8 @@ type Incoming struct {
 	NoHeaderCRC bool
 	// Memory, if not nil, is released with the message.
 	Memory interface{ Release() }
+	// Hook, if not nil, becomes the message's.
+	Hook messenger.ReplyHook
 }
 
 // Tag is the kind of a reply, with msgr v1's values.
