@@ -322,6 +322,7 @@ func (c *Connection) stop() {
 		switch {
 		case c.server == nil:
 			c.cg.Abort()
+			c.ctx.gaveUp()
 		case !c.rejected && !c.setup: // the library ends those by itself
 			c.cg.Disconnect()
 		}

@@ -65,6 +65,7 @@ type Context struct {
 	servers  map[*listener]struct{}
 	dialled  map[string]bool // targets that libxio may keep sockets to
 	closing  bool
+	grace    bool // something was given up a moment ago
 	finished bool
 	woke     bool
 	first    *call // of those whose goroutines are to be woken, see wakeUp

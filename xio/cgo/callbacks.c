@@ -38,8 +38,7 @@ static int on_session_event(struct xio_session *xs,
 	if (!ed->conn)
 		return 0;
 	if (!xg_conn_lives(xg_here, cn) || cn->xio != ed->conn) {
-		if (ed->event == XIO_SESSION_CONNECTION_TEARDOWN_EVENT)
-			xio_connection_destroy(ed->conn);
+		xg_on_stray_event(xg_here, ed);
 		return 0;
 	}
 	xg_on_conn_event(cn, ed);

@@ -206,10 +206,12 @@ int xg_abort(struct xg_conn *cn)
 	    (cn->seen || atomic_load(&cn->session->established)))
 		return xg_disconnect(cn);
 	xg_here = cn->ctx;
-	if (xio_connection_destroy(cn->xio)) {
-		if (xg_kin())
-			return xg_disconnect(cn);
-		cn->ctx->poisoned = 1;
+	if (xg_kin() || xg_orphan(cn)) {
+		if (xio_connection_destroy(cn->xio)) {
+			if (xg_kin())
+				return xg_disconnect(cn);
+			cn->ctx->poisoned = 1;
+		}
 	}
 	cn->xio = NULL;
 	cn->session = NULL;

@@ -13,7 +13,10 @@ package cgo
 */
 import "C"
 
-import "unsafe"
+import (
+	"time"
+	"unsafe"
+)
 
 // Kinds of events; see enum xg_event_kind in shim.h.
 const (
@@ -134,6 +137,14 @@ func (c *Context) Free() {
 
 // Poisoned says that Free will leave the library's context behind.
 func (c *Context) Poisoned() bool { return C.xg_ctx_poisoned(c.p) != 0 }
+
+// Orphans is how many aborted connections the library still has, each with a session
+// that ends with it. Only libxio keeps any.
+func (c *Context) Orphans() int { return int(C.xg_orphans(c.p)) }
+
+// DropOrphans ends those that are that old. libxio cannot bear an answer of their peers
+// that comes in the same moment.
+func (c *Context) DropOrphans(age time.Duration) { C.xg_orphans_drop(c.p, C.int64_t(age)) }
 
 // PollFD is the descriptor that becomes readable when a turn has work.
 //

@@ -296,7 +296,7 @@ struct xg_turned xg_turn(struct xg_ctx *c, uint32_t nops, uint32_t read)
 	return t;
 }
 
-static int64_t now_ns(void)
+int64_t xg_now(void)
 {
 	struct timespec t;
 
@@ -319,10 +319,10 @@ struct xg_turned xg_look(struct xg_ctx *c, uint32_t nops, uint32_t read,
 	passes(c, nops);
 	submit(c);
 	if (more && c->nev == 0) {
-		end = now_ns() + LOOK_NS;
+		end = xg_now() + LOOK_NS;
 		do {
 			library_pass(c);
-		} while (c->nev == 0 && now_ns() < end &&
+		} while (c->nev == 0 && xg_now() < end &&
 			 !__atomic_load_n(more, __ATOMIC_ACQUIRE));
 	}
 	return turned(c);

@@ -19,6 +19,7 @@
 #define XG_OPS		256	/* submissions of one turn */
 #define XG_RX_CHUNK	64	/* receive slots are added in this number */
 #define XG_RX_MAX	65536	/* receive slots of one connection */
+#define XG_ORPHANS	256	/* see orphan.c */
 #define XG_MEM_CLASSES	13	/* 16 KiB .. 64 MiB, powers of two */
 #define XG_MEM_SHIFT	14
 
@@ -34,6 +35,14 @@ struct xg_block {
 	struct xio_reg_mem	mem;
 	uint32_t		class_no;
 	struct xg_block		*next;
+};
+
+/* A connection that was given up before it came up. */
+struct xg_orphan {
+	struct xio_connection	*xio;
+	struct xg_session	*session;
+	int64_t			since;	/* xg_now */
+	int			seen;	/* the library ends it by itself */
 };
 
 struct xg_ctx {
@@ -60,6 +69,8 @@ struct xg_ctx {
 	struct xg_conn		**conns;	/* by index, NULL where free */
 	uint32_t		nconns;
 	struct xg_server	*servers;
+	struct xg_orphan	orphan[XG_ORPHANS];	/* the oldest first */
+	uint32_t		norphans;
 };
 
 struct xg_server {
@@ -140,6 +151,7 @@ extern _Thread_local struct xg_ctx *xg_here;
 int xg_reserve(struct xg_ctx *c, int n);
 struct xg_event *xg_push(struct xg_ctx *c, int kind);
 int xg_error(void);
+int64_t xg_now(void);	/* ns, monotonic */
 /* lib.c: a copy of n bytes, NULL for none. */
 void *xg_copy(const void *p, size_t n);
 
@@ -156,6 +168,11 @@ int xg_conn_lives(const struct xg_ctx *c, const struct xg_conn *cn);
 void xg_on_new_connection(struct xg_ctx *c, struct xg_session *s,
 			  struct xio_connection *xc);
 void xg_on_conn_event(struct xg_conn *cn, const struct xio_session_event_data *ed);
+
+/* orphan.c: gives up a connection that has not come up; -1 if there is no room. */
+int xg_orphan(struct xg_conn *cn);
+/* An event of a connection that is none of Go's, any more or ever. */
+void xg_on_stray_event(struct xg_ctx *c, const struct xio_session_event_data *ed);
 
 /* server.c */
 int xg_on_new_session(struct xio_session *xs, struct xio_new_session_req *rq,

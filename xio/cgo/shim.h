@@ -213,6 +213,10 @@ void xg_ctx_free(struct xg_ctx *c, int keep);
 int xg_ctx_poll_fd(struct xg_ctx *c);
 int xg_ctx_poisoned(struct xg_ctx *c);
 uint64_t xg_ctx_receive_bytes(struct xg_ctx *c);
+/* Connections that were aborted and that the library has not ended yet; each is the
+ * last of its session. Drop ends those of some age, at some risk; see orphan.c. */
+uint32_t xg_orphans(const struct xg_ctx *c);
+void xg_orphans_drop(struct xg_ctx *c, int64_t age_ns);
 void xg_wake(struct xg_ctx *c);				/* any thread */
 struct xg_op *xg_ops(struct xg_ctx *c, uint32_t *cap);
 struct xg_event *xg_events(struct xg_ctx *c);
