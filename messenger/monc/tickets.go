@@ -100,10 +100,27 @@ func (c *Client) Authorizer(service messenger.EntityType) (*cephx.Authorizer, er
 	return c.last.Authorizer(service)
 }
 
+// refusedTicket asks for another ticket in place of one that a service did not take. The next
+// attempt to connect to it shows that.
+func (c *Client) refusedTicket(service messenger.EntityType) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.cur
+	if s == nil || !s.open || !s.login.Done() {
+		return // a login brings one, or an answer that is on its way
+	}
+	if r, err := s.login.Renew(service); err == nil {
+		s.auth(r)
+	}
+}
+
 // GetAuthorizer shows the client's ticket to a service.
-func (d *dispatcher) GetAuthorizer(peer messenger.EntityType, _ bool) messenger.Authorizer {
+func (d *dispatcher) GetAuthorizer(peer messenger.EntityType, forceNew bool) messenger.Authorizer {
 	if d.c.cfg.Services&peer == 0 {
 		return nil
+	}
+	if forceNew {
+		d.c.refusedTicket(peer)
 	}
 	a, err := d.c.Authorizer(peer)
 	if err != nil {

@@ -83,6 +83,18 @@ func TestServicesAreShownTheTicket(t *testing.T) {
 	require.Nil(t, (&dispatcher{c: c}).GetAuthorizer(messenger.EntityMDS, false))
 }
 
+// A ticket that a service does not take is replaced at once.
+func TestRefusedTicketIsReplaced(t *testing.T) {
+	m, c := startAuthMon(t, time.Hour, time.Hour)
+	require.NoError(t, c.Wait(testContext(t)))
+	first := ticket(c, messenger.EntityOSD)
+	require.NotNil(t, (&dispatcher{c: c}).GetAuthorizer(messenger.EntityOSD, true))
+	eventually(t, "another ticket", func() bool { return ticket(c, messenger.EntityOSD).SessionKey != first.SessionKey })
+	m.set(func() { require.Equal(t, []messenger.EntityType{messenger.EntityOSD}, m.auth.renewals) })
+	_, err := c.Usage(testContext(t))
+	require.NoError(t, err)
+}
+
 // The client's own ticket comes with another login, as the same client; and so do all
 // tickets when the monitor does not renew them, whether it says so or not.
 func TestAnotherLoginForTickets(t *testing.T) {

@@ -73,6 +73,7 @@ func (m *Messenger) connectTo(peer messenger.EntityType, addrs messenger.AddrVec
 		m.mu.Unlock()
 		return nil, fmt.Errorf("%w: %v", messenger.ErrAddr, addrs)
 	}
+	addr := paths[0] // that the connection is known by
 	c := newConn(m, peer, paths, slices.Clone(addrs))
 	if c.policy.Server {
 		m.mu.Unlock()
@@ -80,7 +81,7 @@ func (m *Messenger) connectTo(peer messenger.EntityType, addrs messenger.AddrVec
 	}
 	m.all[c] = struct{}{}
 	if !anonymous {
-		m.conns[c.peerAddr] = c
+		m.conns[addr] = c
 	}
 	m.mu.Unlock()
 	if err := m.intercept(c.life, messenger.StepRegistered, c, paths[0], false); err != nil {

@@ -29,6 +29,7 @@ func (c *Conn) open(h *linkHandler, o opening) error {
 		c.mu.Unlock()
 		return errVoid
 	}
+	c.adopt(&o)
 	var done []*outgoing
 	switch {
 	case !o.hasSeq:
@@ -66,6 +67,18 @@ func (c *Conn) open(h *linkHandler, o opening) error {
 		c.pump()
 	}
 	return nil
+}
+
+// maxAdopted bounds the number that a peer may make a session begin with.
+const maxAdopted = 1 << 62
+
+// adopt numbers the messages of a session that has sent none yet behind those that the
+// peer has received of another one: this side has forgotten that one, and the peer, which
+// does not check for that, goes on with it. Under mu.
+func (c *Conn) adopt(o *opening) {
+	if o.hasSeq && c.outSeq == 0 && o.inSeq <= maxAdopted && !o.lossy && !c.policy.ResetCheck {
+		c.outSeq = o.inSeq
+	}
 }
 
 // lostBehind: what was acknowledged has not arrived, so the session cannot go on.
