@@ -66,7 +66,7 @@ func (s *session) read(req *xio.Request, f *file, io wire.IO) {
 		s.srv.reply(req, &xio.Message{Header: wire.AppendResult(nil, 0)})
 		return
 	}
-	if n <= inlineRead && !f.block {
+	if n <= inlineRead {
 		if b, err := s.cache.TryGet(n); err == nil {
 			if s.readNow(req, f, b, int64(io.Offset)) {
 				return
