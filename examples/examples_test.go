@@ -19,6 +19,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/accelio/accelio-go/examples/internal/built"
 )
 
 // patience bounds every wait; it is for a slow machine, not for a normal run.
@@ -43,7 +45,7 @@ func build() (err error) {
 	if bin, err = os.MkdirTemp("", "examples"); err != nil {
 		return err
 	}
-	args := append([]string{"build", "-o", bin}, buildFlags...)
+	args := append([]string{"build", "-o", bin}, built.Flags()...)
 	out, err := exec.Command("go", append(args, "./...")...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("building the examples: %w\n%s", err, out)

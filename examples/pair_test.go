@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/accelio/accelio-go/examples/internal/built"
 )
 
 func TestPositionalArguments(t *testing.T) {
@@ -24,7 +26,7 @@ func TestPositionalArguments(t *testing.T) {
 	require.EqualValues(t, 3000*4096, r.BytesOut)
 	require.EqualValues(t, 3000*4096, r.BytesIn)
 	require.True(t, *r.ServerEchoes)
-	require.Equal(t, provider, r.Engine.Provider)
+	require.Equal(t, built.Provider(), r.Engine.Provider)
 
 	// Finite: the server ends because its client has gone.
 	f := s.end()
@@ -150,7 +152,7 @@ func TestServerEndsAfterRequests(t *testing.T) {
 }
 
 func TestIPv6(t *testing.T) {
-	if provider != "embedded" {
+	if built.Provider() != "embedded" {
 		t.Skip("libxio has no IPv6 over TCP")
 	}
 	l, err := net.Listen("tcp", "[::1]:0")
@@ -204,7 +206,7 @@ func TestFailures(t *testing.T) {
 
 // The embedded engine has no RDMA and says so.
 func TestRDMA(t *testing.T) {
-	if provider != "embedded" {
+	if built.Provider() != "embedded" {
 		t.Skip("an installed libxio may have RDMA")
 	}
 	oneLine(t, runProgram(t, "xio_client", "-transport", "rdma"), 1, "xio_client", "dial rdma://127.0.0.1:1234: ")

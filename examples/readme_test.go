@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/accelio/accelio-go/examples/internal/built"
 )
 
 func read(t *testing.T, path string) string {
@@ -27,7 +29,7 @@ func TestREADMEProgram(t *testing.T) {
 	source := filepath.Join(dir, "main.go")
 	require.NoError(t, os.WriteFile(source, []byte(m[1]), 0o600))
 	program := filepath.Join(dir, "program")
-	args := append([]string{"build", "-o", program}, buildFlags...)
+	args := append([]string{"build", "-o", program}, built.Flags()...)
 	out, err := exec.Command("go", append(args, source)...).CombinedOutput()
 	require.NoError(t, err, string(out))
 	out, err = exec.Command(program).CombinedOutput()

@@ -3,6 +3,7 @@
 package raio_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -83,27 +84,43 @@ func cServer(t *testing.T) (uri string) {
 	return "tcp://127.0.0.1:" + strconv.Itoa(port)
 }
 
-// Our client and the C server: the file comes and goes unchanged.
+// Our client and the C server: the file comes and goes unchanged. After one client
+// the C server often crashes at the next, in C or Go, so each has a server of its own.
 func TestCServer(t *testing.T) {
 	dir := t.TempDir()
 	sum := bigFile(t, filepath.Join(dir, "big"))
 	uri := cServer(t)
-	if wire.MisplacesAligned() {
+	if wire.MisplacesAligned() { // this program has not called raio.Init
 		_, err := raio.Dial(testContext(t), uri, raio.Options{Depth: 1})
 		require.ErrorIs(t, err, raio.ErrAlignment)
-		return
 	}
 	local := filepath.Join(dir, "local")
-	cp(t, uri+"/"+filepath.Join(dir, "big"), local)
+	cp(t, cServer(t)+"/"+filepath.Join(dir, "big"), local)
 	requireSum(t, sum, local)
 
 	// A C server makes files with arbitrary permissions, so there is one.
 	remote := touch(t, filepath.Join(dir, "remote"))
-	cp(t, local, uri+"/"+remote)
+	cp(t, local, cServer(t)+"/"+remote)
 	requireSum(t, sum, remote)
 
-	// It is still there after all that, as it is not when files are closed
-	// before the operations are taken back.
+	// Small blocks, which C programs align.
+	small := random(t, dir, "small", 100_005)
+	for _, block := range []string{"512", "8192"} {
+		require.NoError(t, os.RemoveAll(local))
+		cp(t, "-b", block, cServer(t)+"/"+filepath.Join(dir, "small"), local)
+		got, err := os.ReadFile(local)
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(small, got), "%s bytes read at a time", block)
+		cp(t, "-b", block, local, cServer(t)+"/"+touch(t, remote))
+		got, err = os.ReadFile(remote)
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(small, got), "%s bytes written at a time", block)
+	}
+
+	// A server is still there after a client of ours, as it is not when files are
+	// closed before the operations are taken back.
+	uri = cServer(t)
+	cp(t, uri+"/"+filepath.Join(dir, "small"), filepath.Join(dir, "again"))
 	p := launch(t, nil, programs.path(t, "raio_cp"), uri+"/"+filepath.Join(dir, "none"), local+"2")
 	require.Equal(t, 1, p.wait())
 	require.Contains(t, p.err.String(), "no such file")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/accelio/accelio-go/examples/raio/internal/wire"
@@ -42,8 +43,28 @@ const (
 )
 
 // ErrAlignment says that the installed libxio would read small answers of a C
-// server wrongly; the embedded engine reads them.
-var ErrAlignment = errors.New("an installed libxio misplaces its small answers, use the embedded engine")
+// server wrongly. It reads them with [Init], and the embedded engine does anyhow.
+var ErrAlignment = errors.New("an installed libxio misplaces its small answers without raio.Init")
+
+// singleStream says that Init has been called, and what it did.
+var singleStream atomic.Bool
+
+// Init is [xio.Init] for programs that talk to C servers: on an installed libxio it
+// sets xio.LibraryOptions.SingleStream. C programs of R-AIO align small data, which
+// libxio hands over from the wrong place when a connection has two TCP streams, as it
+// has by default. Programs on the embedded engine, and those that know that their
+// server is package server, need not call it. It may be called from any goroutine;
+// errors are xio.Init's.
+func Init(o xio.LibraryOptions) error {
+	if wire.MisplacesAligned() {
+		o.SingleStream = true
+	}
+	err := xio.Init(o)
+	if err == nil && o.SingleStream {
+		singleStream.Store(true)
+	}
+	return err
+}
 
 // Client is a connection to a server. It is safe for concurrent use.
 type Client struct {
@@ -54,7 +75,7 @@ type Client struct {
 }
 
 // Dial connects to a server at uri, "tcp://host:port"; see xio.Dialer.Dial for
-// errors. A program on an installed libxio gets ErrAlignment from a C server.
+// errors. On an installed libxio, without Init, a C server gives ErrAlignment.
 //
 // Implements:
 //
@@ -88,7 +109,7 @@ func Dial(ctx context.Context, uri string, o Options) (*Client, error) {
 	if err := c.setUp(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("raio: set up %s: %w", uri, err), conn.Close())
 	}
-	if !c.files.any && wire.MisplacesAligned() {
+	if !c.files.any && wire.MisplacesAligned() && !singleStream.Load() {
 		return nil, errors.Join(fmt.Errorf("raio: %s is a C server: %w", uri, ErrAlignment), conn.Close())
 	}
 	return c, nil

@@ -4,7 +4,6 @@ package raio_test
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -171,7 +170,13 @@ func TestCloseInFlight(t *testing.T) {
 // A client that vanishes with operations under way leaves nothing behind; serve
 // looks for descriptors, goleak for goroutines.
 func TestVanish(t *testing.T) {
-	s, dir := serve(t, server.Config{Write: true})
+	for _, size := range []int{256 << 10, 4096} { // on goroutines; on io_uring where there is one
+		t.Run(fmt.Sprint(size), func(t *testing.T) { vanish(t, size) })
+	}
+}
+
+func vanish(t *testing.T, size int) {
+	s, dir := serve(t, server.Config{Write: true, Direct: true})
 	random(t, dir, "file", 4<<20)
 	for range 10 {
 		c, err := raio.Dial(testContext(t), s.URI(), raio.Options{Depth: 64})
@@ -180,7 +185,7 @@ func TestVanish(t *testing.T) {
 		require.NoError(t, err)
 		ends := make(chan error, 64)
 		for i := range 64 {
-			o := &raio.Op{File: f, Write: i%2 == 0, Buf: make([]byte, 256<<10), Done: func(o *raio.Op) { ends <- o.Err }}
+			o := &raio.Op{File: f, Write: i%2 == 0, Buf: make([]byte, size), Done: func(o *raio.Op) { ends <- o.Err }}
 			_, err := c.TrySubmit(o)
 			require.NoError(t, err)
 		}
@@ -232,54 +237,5 @@ func TestDiskFull(t *testing.T) {
 		n, err = f.WriteAt([]byte("there is room again"), 0)
 		require.NoError(t, err)
 		require.Equal(t, 19, n)
-	})
-}
-
-// Past the page cache: a client that asked for it keeps to its rules, one that did
-// not need not know.
-func TestDirect(t *testing.T) {
-	dir := t.TempDir()
-	content := random(t, dir, "file", 1<<20+100)
-	fd, err := unix.Open(filepath.Join(dir, "file"), unix.O_RDONLY|unix.O_DIRECT, 0)
-	if errors.Is(err, unix.EINVAL) {
-		t.Skip("this filesystem has no O_DIRECT")
-	}
-	require.NoError(t, err)
-	unix.Close(fd)
-
-	t.Run("asked for", func(t *testing.T) {
-		s, _ := serve(t, server.Config{Root: dir, Write: true})
-		c := dial(t, s.URI(), raio.Options{})
-		f := open(t, c, "file", os.O_RDWR|syscall.O_DIRECT)
-		got := make([]byte, 64<<10)
-		_, err = f.ReadAt(got, 4096)
-		require.NoError(t, err)
-		require.Equal(t, content[4096:4096+64<<10], got)
-		_, err = f.ReadAt(got[:100], 4096)
-		require.ErrorIs(t, err, syscall.EINVAL)
-		_, err = f.ReadAt(got, 100)
-		require.ErrorIs(t, err, syscall.EINVAL)
-		_, err = f.WriteAt(got[:8192], 0)
-		require.NoError(t, err)
-		_, err = f.WriteAt(got[:8192], 1)
-		require.ErrorIs(t, err, syscall.EINVAL)
-	})
-	t.Run("of the server", func(t *testing.T) {
-		s, _ := serve(t, server.Config{Root: dir, Write: true, Direct: true})
-		c := dial(t, s.URI(), raio.Options{})
-		f := open(t, c, "file", os.O_RDWR)
-		for _, shape := range []struct{ size, off int }{{4096, 0}, {100, 4096}, {512 << 10, 4096}, {777_777, 12345}, {8192, 1 << 20}} {
-			b := random(t, t.TempDir(), "content", shape.size)
-			n, err := f.WriteAt(b, int64(shape.off))
-			require.NoError(t, err)
-			require.Equal(t, shape.size, n)
-			got := make([]byte, shape.size)
-			_, err = f.ReadAt(got, int64(shape.off))
-			require.NoError(t, err, fmt.Sprint(shape))
-			require.Equal(t, b, got, fmt.Sprint(shape))
-		}
-		n, err := f.ReadAt(make([]byte, 8192), 1<<20+4096) // aligned, and half behind the end
-		require.Equal(t, 4096, n)
-		require.Error(t, err)
 	})
 }

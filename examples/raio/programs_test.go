@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/accelio/accelio-go/examples/internal/built"
 	"github.com/accelio/accelio-go/examples/raio"
 	"github.com/accelio/accelio-go/xio"
 )
@@ -41,7 +42,7 @@ func (b *builder) path(t *testing.T, program string) string {
 		if b.dir, b.err = os.MkdirTemp("", "raio"); b.err != nil {
 			return
 		}
-		args := append([]string{"build", "-o", b.dir}, buildFlags...)
+		args := append([]string{"build", "-o", b.dir}, built.Flags()...)
 		out, err := exec.Command("go", append(args, "./raio_server", "./raio_cp")...).CombinedOutput()
 		if err != nil {
 			b.err = fmt.Errorf("%w\n%s", err, out)

@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string) error {
 		}
 		return draw(rows, o.plot)
 	}
-	if err := xio.Init(xio.LibraryOptions{LogLevel: xio.LogFatal}); err != nil {
+	if err := raio.Init(xio.LibraryOptions{LogLevel: xio.LogFatal}); err != nil {
 		return err
 	}
 	rows, err := o.measure(ctx)

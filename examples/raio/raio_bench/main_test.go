@@ -13,13 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/accelio/accelio-go/examples/raio"
 	"github.com/accelio/accelio-go/examples/raio/server"
 	"github.com/accelio/accelio-go/xio"
 )
 
 func TestMain(m *testing.M) {
 	// As the program does, before the tests' server.
-	if err := xio.Init(xio.LibraryOptions{LogLevel: xio.LogFatal}); err != nil {
+	if err := raio.Init(xio.LibraryOptions{LogLevel: xio.LogFatal}); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)

@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil || help {
 		return err
 	}
-	if err := xio.Init(xio.LibraryOptions{LogLevel: xio.LogFatal}); err != nil {
+	if err := raio.Init(xio.LibraryOptions{LogLevel: xio.LogFatal}); err != nil {
 		return err
 	}
 	if remote(o.from) {

@@ -97,7 +97,8 @@ func parse(args []string, w io.Writer) (o *options, help bool, err error) {
 	fs.StringVar(&o.cfg.Root, "root", "", "`directory` to serve (needed)")
 	fs.BoolVar(&o.cfg.Write, "rw", false, "let clients write, create and truncate")
 	fs.BoolVar(&o.cfg.Direct, "direct", false, "past the page cache (O_DIRECT) where file and filesystem allow it")
-	fs.IntVar(&o.cfg.Workers, "workers", 0, "operations of a client that may wait for the disk; 0: 32")
+	fs.BoolVar(&o.cfg.NoRing, "noring", false, "do that without io_uring")
+	fs.IntVar(&o.cfg.Workers, "workers", 0, "operations of a client that may wait on goroutines; 0: 32")
 	if help, err = app.ParseOnly(fs.FlagSet, args, w, intro, sample); err != nil || help {
 		return o, help, err
 	}

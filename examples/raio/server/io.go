@@ -66,7 +66,7 @@ func (s *session) read(req *xio.Request, f *file, io wire.IO) {
 		s.srv.reply(req, &xio.Message{Header: wire.AppendResult(nil, 0)})
 		return
 	}
-	if n <= inlineRead && !f.block {
+	if n <= inlineRead {
 		if b, err := s.cache.TryGet(n); err == nil {
 			if s.readNow(req, f, b, int64(io.Offset)) {
 				return
@@ -75,28 +75,43 @@ func (s *session) read(req *xio.Request, f *file, io wire.IO) {
 		}
 	}
 	req.Detach()
+	if s.readPast(req, f, n, int64(io.Offset)) {
+		return
+	}
 	s.queue.add(func() {
-		defer f.release()
 		b, err := s.cache.Get(s.ctx, n)
 		if err != nil { // only the end of the connection, or no memory
+			f.release()
 			s.srv.fail(req, wire.IOSubmit, syscall.ENOMEM)
 			return
 		}
-		defer b.Release()
-		got := n
-		if f.null {
-			clear(b.Bytes())
-		} else if got, err = f.read(b.Bytes(), int64(io.Offset)); err != nil {
+		s.readRest(req, f, b, int64(io.Offset), 0)
+	})
+}
+
+// readRest reads what is missing behind the first got bytes, and answers. It takes
+// over f and b.
+func (s *session) readRest(req *xio.Request, f *file, b *pool.Buffer, offset int64, got int) {
+	defer f.release()
+	defer b.Release()
+	switch {
+	case f.null:
+		clear(b.Bytes())
+		got = b.Len()
+	case got < b.Len():
+		n, err := f.read(b.Bytes()[got:], offset+int64(got))
+		if err != nil && got == 0 {
 			s.srv.fail(req, wire.IOSubmit, errno(err))
 			return
 		}
-		m := xio.Message{Header: wire.AppendResult(nil, got)}
-		if got > 0 {
-			b.Resize(got)
-			m.Buffers = []*pool.Buffer{b}
-		}
-		s.srv.reply(req, &m)
-	})
+		got += n
+	}
+	m := xio.Message{Header: wire.AppendResult(nil, got)}
+	if got > 0 {
+		b.Resize(got)
+		m.Buffers = []*pool.Buffer{b}
+	}
+	s.srv.reply(req, &m)
 }
 
 // readNow answers from the page cache, on the driver. It takes over b and f if
@@ -127,19 +142,27 @@ func (s *session) write(req *xio.Request, f *file, io wire.IO) {
 		return
 	}
 	req.Detach()
-	s.queue.add(func() {
-		defer f.release()
-		n, err := s.writeAll(req, f, int64(io.Offset))
-		if err != nil {
+	if s.writePast(req, f, int64(io.Offset)) {
+		return
+	}
+	s.queue.add(func() { s.writeRest(req, f, int64(io.Offset), 0) })
+}
+
+// writeRest writes what is behind the first n bytes, and answers. It takes over f.
+func (s *session) writeRest(req *xio.Request, f *file, offset int64, n int) {
+	defer f.release()
+	if n == 0 || n < req.Len() {
+		more, err := s.writeAll(f, req.Data()[n:], offset+int64(n))
+		if err != nil && n == 0 {
 			s.srv.fail(req, wire.IOSubmit, errno(err))
 			return
 		}
-		s.srv.reply(req, &xio.Message{Header: wire.AppendResult(nil, n)})
-	})
+		n += more
+	}
+	s.srv.reply(req, &xio.Message{Header: wire.AppendResult(nil, n)})
 }
 
-func (s *session) writeAll(req *xio.Request, f *file, offset int64) (int, error) {
-	data := req.Data()
+func (s *session) writeAll(f *file, data []byte, offset int64) (int, error) {
 	if f.direct < 0 || len(data) == 0 || aligned(data, offset) {
 		return f.write(data, offset)
 	}

@@ -36,7 +36,11 @@ type Config struct {
 	// Direct does I/O past the page cache where file and filesystem allow it. A
 	// client that opens with O_DIRECT gets that in any case.
 	Direct bool
-	// Workers is how many operations of one client may wait for the disk at a
+	// NoRing keeps I/O past the page cache off io_uring(7), which serves it
+	// otherwise where the kernel has it: up to 64 KiB, and 256 operations of one
+	// client at a time.
+	NoRing bool
+	// Workers is how many operations of one client may wait on goroutines at a
 	// time. Zero means 32.
 	Workers int
 	// Files is how many files a client may have open. Zero means 256.
@@ -56,6 +60,7 @@ type Stats struct {
 	Failed   uint64 // answered with an errno
 	BytesOut uint64 // data read for clients
 	BytesIn  uint64 // data that clients sent to be written
+	Ring     uint64 // operations that io_uring did
 }
 
 // Server serves files. It is safe for concurrent use.
@@ -67,7 +72,7 @@ type Server struct {
 	sessions sync.Map // of *session, by *xio.Connection
 	ends     sync.WaitGroup
 
-	requests, failed, bytesOut, bytesIn atomic.Uint64
+	requests, failed, bytesOut, bytesIn, past atomic.Uint64
 }
 
 // Listen starts a server at uri; see xio.ListenConfig.Listen.
@@ -106,7 +111,7 @@ func (s *Server) URI() string { return s.xio.URI() }
 
 // Stats returns a snapshot.
 func (s *Server) Stats() Stats {
-	return Stats{s.requests.Load(), s.failed.Load(), s.bytesOut.Load(), s.bytesIn.Load()}
+	return Stats{s.requests.Load(), s.failed.Load(), s.bytesOut.Load(), s.bytesIn.Load(), s.past.Load()}
 }
 
 // Close ends the server, its connections, and what is under way. It waits for

@@ -27,6 +27,10 @@ type session struct {
 	pool   *pool.Pool
 	cache  *pool.Cache
 	queue  queue
+
+	ringOnce sync.Once
+	rings    *ring // nil: none yet, or none at all
+
 	// Small data of this client arrives wrongly, see wire.MisplacesAligned.
 	misplaced bool
 
@@ -66,6 +70,11 @@ func (s *session) end() {
 		f.release()
 	}
 	s.cancel()
+	// What has been on the ring may go on on a goroutine.
+	s.ringOnce.Do(func() {})
+	if s.rings != nil {
+		s.rings.close()
+	}
 	s.queue.idle.Wait()
 	s.pool.Close()
 }
