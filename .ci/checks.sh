@@ -142,19 +142,19 @@ staticcheck() {
 
 # The C sources by themselves, with every warning, by each compiler there is.
 compile_c() {
-	local cc tried=() dir f rc=0
+	local cc tried=() dir f rc=0 files=(accelio/*.c xio/cgo/*.c bench/csrc/*.c)
 	dir=$(mktemp -d)
 	for cc in gcc clang; do
 		command -v $cc >/dev/null || continue
 		tried+=("$cc")
 		printf '+ %s -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror\n' "$cc"
-		for f in accelio/*.c xio/cgo/*.c; do
+		for f in "${files[@]}"; do
 			$cc -std=gnu11 -O2 -D_GNU_SOURCE -DXG_EMBEDDED -Iaccelio -Ixio/cgo \
 				-Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -c "$f" -o "$dir/o" || rc=1
 		done
 	done
 	rm -rf "$dir"
-	counts="$(printf '%s\n' accelio/*.c xio/cgo/*.c | wc -l) files by ${tried[*]}"
+	counts="${#files[@]} files by ${tried[*]}"
 	[ ${#tried[@]} -gt 0 ] || return 1
 	[ -z "${CI:-}" ] || [ ${#tried[@]} = 2 ] || return 1
 	return $rc
