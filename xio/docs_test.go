@@ -117,11 +117,13 @@ func receiver(d *ast.FuncDecl) string {
 // Every Go name on the pages exists.
 func TestDocGoNames(t *testing.T) {
 	packages := map[string]names{
-		"xio":  namesOf(parsePackage(t, ".")),
-		"pool": namesOf(parsePackage(t, "../pool")),
+		"xio":          namesOf(parsePackage(t, ".")),
+		"pool":         namesOf(parsePackage(t, "../pool")),
+		"messenger":    namesOf(parsePackage(t, "../messenger")),
+		"xiomessenger": namesOf(parsePackage(t, "../messenger/xiomessenger")),
 	}
 	require.True(t, packages["xio"]["Connection.Call"] && packages["pool"]["Source.Get"])
-	goName := regexp.MustCompile(`\b(xio|pool)\.([A-Z]\w*(?:\.[A-Z]\w*)?)`)
+	goName := regexp.MustCompile(`\b(xio|pool|messenger|xiomessenger)\.([A-Z]\w*(?:\.[A-Z]\w*)?)`)
 	pages, err := filepath.Glob("../docs/*.md")
 	require.NoError(t, err)
 	found := map[string]bool{}
