@@ -42,22 +42,21 @@ RUN if [ -n "$ACCELIO_PACKAGES" ]; then \
 ARG ACCELIO_PREFIX=
 ARG TESTS=./...
 RUN set -eu; \
-    mkdir -p /out/bin /out/rootfs; \
+    mkdir -p /out/usr/local/bin; \
     tags=; \
     if [ -n "$ACCELIO_PREFIX" ]; then \
-        mkdir -p "$ACCELIO_PREFIX" "/out/rootfs$ACCELIO_PREFIX/lib"; \
+        mkdir -p "$ACCELIO_PREFIX" "/out$ACCELIO_PREFIX/lib"; \
         cp -a accelio-prefix/. "$ACCELIO_PREFIX/"; \
-        cp -a "$ACCELIO_PREFIX"/lib/libxio.so* "/out/rootfs$ACCELIO_PREFIX/lib/"; \
+        cp -a "$ACCELIO_PREFIX"/lib/libxio.so* "/out$ACCELIO_PREFIX/lib/"; \
         export ACCELIO_PREFIX; \
         ./scripts/build-accelio.sh --check; \
         export CGO_CFLAGS="-I$ACCELIO_PREFIX/include"; \
         export CGO_LDFLAGS="-L$ACCELIO_PREFIX/lib -Wl,-rpath,$ACCELIO_PREFIX/lib"; \
         tags=libxio; \
     fi; \
-    go vet -tags "$tags" ./...; \
     if [ -n "$TESTS" ]; then go test -tags "$tags" $TESTS; fi; \
-    go build -tags "$tags" -trimpath -o /out/bin ./examples/xio_server ./examples/xio_client; \
-    cd cmd/xioperf && go build -tags "$tags" -trimpath -o /out/bin .
+    go build -tags "$tags" -trimpath -o /out/usr/local/bin ./examples/xio_server ./examples/xio_client; \
+    cd cmd/xioperf && go build -tags "$tags" -trimpath -o /out/usr/local/bin .
 
 FROM debian:${DEBIAN}-slim
 ARG ACCELIO_PACKAGES=
@@ -67,8 +66,7 @@ RUN if [ -n "$ACCELIO_PACKAGES" ]; then \
      && rm -rf /var/lib/apt/lists/*; \
     fi
 RUN useradd --no-create-home --shell /usr/sbin/nologin --uid 10001 xio
-COPY --from=build /out/rootfs/ /
-COPY --from=build /out/bin/ /usr/local/bin/
+COPY --from=build /out/ /
 COPY LICENSE /usr/share/doc/accelio-go/LICENSE
 USER 10001
 EXPOSE 1234

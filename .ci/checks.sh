@@ -4,6 +4,7 @@
 # Stages of .ci/run that look at the sources: what they need, and what they check.
 
 STATICCHECK=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ACTIONLINT=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 show() {
 	printf '+ %s\n' "$*"
@@ -126,35 +127,45 @@ lint_scripts() {
 	show shellcheck -x "${files[@]}"
 }
 
-packages() {
-	counts="$(go list ./... | wc -l) packages"
+# in_modules COMMAND...: in the main module, then in those beside it
+in_modules() {
+	local dir rc=0 count=0
+	for dir in . $(nested); do
+		[ "$dir" = . ] || echo "+ cd $dir"
+		(cd "$dir" && show "$@") || rc=1
+		count=$((count + $(cd "$dir" && go list ./... | wc -l)))
+	done
+	counts="$count packages of $(nested | wc -l) modules and the main one"
+	return $rc
 }
 
-vet() {
-	packages
-	show go vet ./...
-}
+vet() { in_modules go vet ./...; }
 
-staticcheck() {
-	packages
-	show go run $STATICCHECK ./...
+staticcheck() { in_modules go run $STATICCHECK ./...; }
+
+# The hosted workflow; the shell in it by shellcheck.
+lint_workflow() {
+	go run $ACTIONLINT -version >/dev/null || {
+		reason="cannot be had: $ACTIONLINT"
+		return 77
+	}
+	counts="$(git ls-files .github/workflows | wc -l) workflow"
+	show go run $ACTIONLINT
 }
 
 # The C sources by themselves, with every warning, by each compiler there is.
 compile_c() {
-	local cc tried=() dir f rc=0
-	dir=$(mktemp -d)
+	local cc tried=() rc=0 files=(accelio/*.c xio/cgo/*.c bench/csrc/*.c)
+	local flags='-Wall -Wextra -Wshadow -Wstrict-prototypes -Werror'
 	for cc in gcc clang; do
 		command -v $cc >/dev/null || continue
 		tried+=("$cc")
-		printf '+ %s -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror\n' "$cc"
-		for f in accelio/*.c xio/cgo/*.c; do
-			$cc -std=gnu11 -O2 -D_GNU_SOURCE -DXG_EMBEDDED -Iaccelio -Ixio/cgo \
-				-Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -c "$f" -o "$dir/o" || rc=1
-		done
+		printf '+ %s %s\n' "$cc" "$flags"
+		# shellcheck disable=SC2086 # words
+		printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -I {} \
+			$cc -std=gnu11 -O2 -D_GNU_SOURCE -DXG_EMBEDDED -Iaccelio -Ixio/cgo $flags -c {} -o /dev/null || rc=1
 	done
-	rm -rf "$dir"
-	counts="$(printf '%s\n' accelio/*.c xio/cgo/*.c | wc -l) files by ${tried[*]}"
+	counts="${#files[@]} files by ${tried[*]}"
 	[ ${#tried[@]} -gt 0 ] || return 1
 	[ -z "${CI:-}" ] || [ ${#tried[@]} = 2 ] || return 1
 	return $rc

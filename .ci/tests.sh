@@ -66,7 +66,7 @@ nested_tests() {
 	for dir in $(nested); do
 		echo "+ cd $dir"
 		cd "$dir" || return
-		show go vet ./... && go_test ./... || rc=1
+		go_test ./... || rc=1
 		cd - >/dev/null || return
 		all+=("$dir: ${counts:-failed}")
 	done

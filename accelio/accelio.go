@@ -42,9 +42,6 @@ package accelio
 */
 import "C"
 
-// Version is the version of the embedded engine.
-const Version = "0.1.0"
-
 // APILevel is the release of libxio whose C interface (source and binary) and
 // wire protocol the engine implements.
 const APILevel = "1.7"

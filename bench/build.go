@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/accelio/accelio-go/accelio/bench/measure"
+	"github.com/accelio/accelio-go/bench/internal/measure"
 )
 
 // library is one that does the work, with the two programs that use it.

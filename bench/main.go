@@ -16,8 +16,9 @@
 //
 // Against C both clients talk to the same server in C, on the same library and
 // with the same options: the embedded engine, and the libxio that -libxio or
-// ACCELIO_PREFIX names, or that pkg-config knows. The C program is that of
-// ../accelio/bench. Against the others, server and client are in Go.
+// ACCELIO_PREFIX names, or that pkg-config knows. The C program is in csrc;
+// ./engine runs it on the two libraries against each other. Against the others,
+// server and client are in Go.
 //
 // It is a module of its own, so that nobody who uses package xio needs what it
 // is compared with. ZeroMQ needs libzmq's headers (Debian: libzmq3-dev); without

@@ -19,7 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/accelio/accelio-go/accelio/bench/measure"
+	"github.com/accelio/accelio-go/bench/internal/measure"
 )
 
 // results are the values with what they were taken on.

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/accelio/accelio-go/accelio/bench/measure"
+	"github.com/accelio/accelio-go/bench/internal/measure"
 )
 
 func seconds(d time.Duration) string { return fmt.Sprint(d.Seconds()) }

@@ -7,7 +7,7 @@ import (
 	"io"
 	"slices"
 
-	"github.com/accelio/accelio-go/accelio/bench/measure"
+	"github.com/accelio/accelio-go/bench/internal/measure"
 )
 
 // row is a line of a table: a metric of ours, as a multiple of theirs, or by

@@ -117,20 +117,26 @@ func receiver(d *ast.FuncDecl) string {
 // Every Go name on the pages exists.
 func TestDocGoNames(t *testing.T) {
 	packages := map[string]names{
-		"xio":  namesOf(parsePackage(t, ".")),
-		"pool": namesOf(parsePackage(t, "../pool")),
+		"xio":          namesOf(parsePackage(t, ".")),
+		"pool":         namesOf(parsePackage(t, "../pool")),
+		"messenger":    namesOf(parsePackage(t, "../messenger")),
+		"xiomessenger": namesOf(parsePackage(t, "../messenger/xiomessenger")),
 	}
 	require.True(t, packages["xio"]["Connection.Call"] && packages["pool"]["Source.Get"])
-	goName := regexp.MustCompile(`\b(xio|pool)\.([A-Z]\w*(?:\.[A-Z]\w*)?)`)
-	for _, page := range []string{comingFrom, features} {
-		text := readText(t, page)
-		found := goName.FindAllStringSubmatch(text, -1)
-		require.NotEmpty(t, found)
-		for _, m := range found {
+	goName := regexp.MustCompile(`\b(xio|pool|messenger|xiomessenger)\.([A-Z]\w*(?:\.[A-Z]\w*)?)`)
+	pages, err := filepath.Glob("../docs/*.md")
+	require.NoError(t, err)
+	found := map[string]bool{}
+	for _, page := range append(pages, "../README.md", "../CONTRIBUTING.md", "../SECURITY.md") {
+		for _, m := range goName.FindAllStringSubmatch(readText(t, page), -1) {
+			found[page] = true
 			assert.True(t, packages[m[1]][m[2]], "%s: %s does not exist", page, m[0])
 		}
-		// Who writes without the package's name escapes the check above.
-		for span := range strings.SplitSeq(text, "`") {
+	}
+	// In tables of names, who writes without the package's name escapes the check above.
+	for _, page := range []string{comingFrom, features} {
+		require.True(t, found[page], page)
+		for span := range strings.SplitSeq(readText(t, page), "`") {
 			for name := range packages["xio"] {
 				if strings.Contains(name, ".") {
 					assert.NotEqual(t, name, span, "%s: without its package", page)
@@ -165,35 +171,6 @@ func TestDocComingFromC(t *testing.T) {
 			assert.True(t, there, "%s: %s is not on the page", tc.what, name)
 		}
 	}
-}
-
-// The pages' links lead somewhere.
-func TestDocLinks(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`)
-	for _, page := range []string{comingFrom, features} {
-		links := link.FindAllStringSubmatch(readText(t, page), -1)
-		require.NotEmpty(t, links)
-		for _, l := range links {
-			path := page
-			if l[1] != "" {
-				path = filepath.Join(filepath.Dir(page), l[1])
-			}
-			text := readText(t, path)
-			if l[2] != "" {
-				assert.Contains(t, anchors(text), l[2], l[0])
-			}
-		}
-	}
-}
-
-// anchors are what the headings of a page can be linked by.
-func anchors(page string) []string {
-	var list []string
-	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
-		plain := regexp.MustCompile(`[^\w\- ]`).ReplaceAllString(strings.ToLower(m[1]), "")
-		list = append(list, strings.ReplaceAll(plain, " ", "-"))
-	}
-	return list
 }
 
 // What the package's comments refer to exists: links, and members of its types.

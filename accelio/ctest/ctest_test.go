@@ -1,12 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package ctest compiles and runs the C unit tests of the engine below
-// testdata: with address and undefined-behaviour sanitizers, with every
-// compiler that is there, and the wire format once more as a fuzz target.
-//
-// The C compiler is $CC, or else the first of cc, gcc and clang; clang is
-// tried in addition. Having none is a failure, as the engine needs one.
-// ACCELIO_FUZZ_SECONDS sets the time of each fuzz run (default 5).
 package ctest
 
 import (
@@ -51,8 +44,9 @@ type program struct {
 	name    string
 	helpers []string
 	rooms   []string
-	golden  bool // gets the captures as arguments
-	threads bool // worth a run with the thread sanitizer
+	golden  bool   // gets the captures as arguments
+	threads bool   // worth a run with the thread sanitizer
+	link    string // flag for the linker, if it needs one
 }
 
 var programs = []program{
@@ -205,6 +199,9 @@ func (b *builder) link(t *testing.T, p program) string {
 	}
 	for _, r := range p.rooms {
 		args = append(args, b.object(t, filepath.Join(engineDir, r)))
+	}
+	if p.link != "" {
+		args = append(args, p.link)
 	}
 	args = append(args, "-pthread", "-o", bin)
 	if out, err := run(t, buildTimeout, b.cc, args...); err != nil {

@@ -32,7 +32,7 @@
 //	accelio#208           is it abandoned? Only upkeep answers that.
 //	accelio#134           newer kernels: there is no kernel module, here is user space alone.
 //	accelio#92            NBDX, a block device in the kernel: the same; its cause is tested here.
-//	accelio#120           latency beside the raw one: a figure, which benchmarks give (accelio/bench).
+//	accelio#120           latency beside the raw one: a figure, which benchmarks give (bench/engine).
 //	ucx#6960, #10751      performance from Go: the same.
 //	Alluxio#542, #593     RDMA for Alluxio, JXIO: not yet, there is no RDMA transport.
 //	ceph#27007 and before why Ceph dropped its xio messenger: not yet, there is no messenger;

@@ -3,8 +3,6 @@
 package tree
 
 import (
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -19,11 +17,9 @@ type row struct{ feature, c, goAPI, test, embedded, libxio string }
 // featureRows are the lines of all tables, heads excepted.
 func featureRows(t *testing.T) []row {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join(root, "docs/features.md"))
-	require.NoError(t, err)
 	var rows []row
 	head := true // the next line of a table is its head
-	for line := range strings.Lines(string(page)) {
+	for line := range strings.Lines(text(t, "docs/features.md")) {
 		line = strings.TrimSpace(line)
 		if !strings.HasPrefix(line, "|") {
 			head = true

@@ -105,7 +105,7 @@ func TestREADMEFigures(t *testing.T) {
 	require.True(t, found)
 	now := figures(t)
 	if *update && now != old {
-		require.NoError(t, os.WriteFile("../../README.md", []byte(before+begin+now+end+after), 0o644))
+		require.NoError(t, os.WriteFile(root+"/README.md", []byte(before+begin+now+end+after), 0o644))
 		return
 	}
 	require.Equal(t, now, old, "run go test ./test/tree -run Figures -update")

@@ -4,7 +4,6 @@ package tree
 
 import (
 	"io/fs"
-	"os"
 	"path"
 	"regexp"
 	"strconv"
@@ -15,38 +14,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// files is the whole tree.
-var files = os.DirFS("../..")
-
-func text(t *testing.T, name string) string {
-	t.Helper()
-	b, err := fs.ReadFile(files, name)
-	require.NoError(t, err)
-	return string(b)
-}
-
-// filesWith are the files with one of these extensions.
-func filesWith(t *testing.T, extensions ...string) []string {
-	t.Helper()
-	var found []string
-	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && (d.Name() == ".git" || d.Name() == "vendor") {
-			return fs.SkipDir
-		}
-		for _, e := range extensions {
-			if path.Ext(name) == e && !d.IsDir() {
-				found = append(found, name)
-			}
-		}
-		return nil
-	})
-	require.NoError(t, err)
-	return found
-}
 
 var (
 	codeBlock = regexp.MustCompile("(?ms)^ *```.*?^ *```$")

@@ -7,7 +7,9 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"path/filepath"
+	"os"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,18 +21,47 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const root = "../.."
 
+// files is the whole tree.
+var files = os.DirFS(root)
+
+func text(t *testing.T, name string) string {
+	t.Helper()
+	b, err := fs.ReadFile(files, name)
+	require.NoError(t, err)
+	return string(b)
+}
+
+// filesWith are the files whose names have one of these ends.
+func filesWith(t *testing.T, ends ...string) []string {
+	t.Helper()
+	var found []string
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == ".git" || d.Name() == "vendor"):
+			return fs.SkipDir
+		case !d.IsDir() && slices.ContainsFunc(ends, func(e string) bool { return strings.HasSuffix(name, e) }):
+			found = append(found, name)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	return found
+}
+
 // testFiles are the test files of a folder.
 func testFiles(t *testing.T, folder string) []*ast.File {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(root, folder, "*_test.go"))
+	names, err := fs.Glob(files, path.Join(folder, "*_test.go"))
 	require.NoError(t, err)
-	var files []*ast.File
-	for _, p := range paths {
-		f, err := parser.ParseFile(token.NewFileSet(), p, nil, parser.SkipObjectResolution)
+	var parsed []*ast.File
+	for _, name := range names {
+		f, err := parser.ParseFile(token.NewFileSet(), name, text(t, name), parser.SkipObjectResolution)
 		require.NoError(t, err)
-		files = append(files, f)
+		parsed = append(parsed, f)
 	}
-	return files
+	return parsed
 }
 
 // functions are the functions in them, without methods, by name.
@@ -46,29 +77,13 @@ func functions(files []*ast.File) map[string]*ast.FuncDecl {
 	return all
 }
 
-// packagesWithTests are the folders with tests, of every module.
-func packagesWithTests(t *testing.T) []string {
+// foldersWith are the folders with files whose names have one of these ends.
+func foldersWith(t *testing.T, ends ...string) []string {
 	t.Helper()
-	seen := map[string]bool{}
 	var folders []string
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && d.Name() != root && (strings.HasPrefix(d.Name(), ".") && d.Name() != ".." || d.Name() == "testdata"):
-			return fs.SkipDir
-		case !d.IsDir() && strings.HasSuffix(path, "_test.go"):
-			folder, err := filepath.Rel(root, filepath.Dir(path))
-			if err != nil {
-				return err
-			}
-			if folder = filepath.ToSlash(folder); !seen[folder] {
-				seen[folder] = true
-				folders = append(folders, folder)
-			}
-		}
-		return nil
-	})
-	require.NoError(t, err)
-	return folders
+	for _, name := range filesWith(t, ends...) {
+		folders = append(folders, path.Dir(name))
+	}
+	slices.Sort(folders)
+	return slices.Compact(folders)
 }

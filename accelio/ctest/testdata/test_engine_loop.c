@@ -82,18 +82,25 @@ static struct {
 	struct xe_ev hot;
 	int looks;
 	int64_t takes;			/* ns */
+	int64_t now;			/* 0: the real clock */
 	bool input;
 } look;
 
+/* A busy machine takes time from a look, so here looks alone make time pass. */
+int64_t __real_xe_now_ns(void);
+int64_t __wrap_xe_now_ns(void);
+
+int64_t __wrap_xe_now_ns(void)
+{
+	return look.now ? look.now : __real_xe_now_ns();
+}
+
 static void on_look(struct xe_ev *ev, uint32_t events)
 {
-	int64_t end = xe_now_ns() + look.takes;
-
 	(void)ev;
 	(void)events;
 	look.looks++;
-	while (look.takes && xe_now_ns() < end)
-		;
+	look.now += look.takes;
 	look.loop.input = look.input;
 }
 
@@ -112,12 +119,13 @@ static void looks_before_it_sleeps(void)
 	int i, n;
 
 	CHECK_EQ(xe_loop_init(l), 0);
+	look.now = xe_now_ns();
 	look.hot.fn = on_look;
 	l->hot = &look.hot;
 	CHECK_EQ(looks_of_a_pass(false), 0);
 	/* Nothing comes: it looks more and more rarely. */
 	n = looks_of_a_pass(true);
-	CHECK(n > 0 && n <= (int)XE_LOOP_LINGER_LOOKS);
+	CHECK_EQ(n, XE_LOOP_LINGER_LOOKS);
 	for (i = n = 0; i < 200; i++)
 		n += looks_of_a_pass(true) > 0;
 	CHECK(n > 0 && n < 12);
@@ -146,6 +154,7 @@ static void looks_before_it_sleeps(void)
 	CHECK_EQ(l->lost, XE_LOOP_REST_LEAST);
 	l->hot = NULL;
 	xe_loop_fini(l);
+	look.now = 0;
 }
 
 static int calls;

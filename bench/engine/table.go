@@ -7,7 +7,7 @@ import (
 	"io"
 	"slices"
 
-	"github.com/accelio/accelio-go/accelio/bench/measure"
+	"github.com/accelio/accelio-go/bench/internal/measure"
 )
 
 // row is a line of the table: a metric of a case. Floor and goal are multiples

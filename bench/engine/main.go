@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command bench measures the embedded engine, as a C library, against a real
-// libxio: one C program (csrc) written for libxio.h, linked once to each,
+// Command engine measures the embedded engine, as a C library, against a real
+// libxio: one C program (../csrc) written for libxio.h, linked once to each,
 // the two run in turns.
 //
-//	go run ./accelio/bench                     # all cases, 7 rounds
-//	go run ./accelio/bench -rounds 3 -case '32 B'
-//	go run ./accelio/bench -list
+//	cd bench && go run ./engine                # all cases, 7 rounds
+//	go run ./engine -rounds 3 -case '32 B'
+//	go run ./engine -list
 //
 // The engine is built and installed by scripts/build-accelio.sh into a
 // temporary folder. The real libxio is the one that -libxio or ACCELIO_PREFIX
@@ -34,7 +34,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/accelio/accelio-go/accelio/bench/measure"
+	"github.com/accelio/accelio-go/bench/internal/measure"
 )
 
 // config is what the command line says.
@@ -73,7 +73,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := c.run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
+		fmt.Fprintln(os.Stderr, "engine:", err)
 		stop()
 		os.Exit(1)
 	}

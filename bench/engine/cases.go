@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/accelio/accelio-go/accelio/bench/measure"
+	"github.com/accelio/accelio-go/bench/internal/measure"
 )
 
 // optionSet is a way to set the library's options.

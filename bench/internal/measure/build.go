@@ -61,12 +61,11 @@ func pkgConfigFlags(ctx context.Context) (Flags, error) {
 	return Flags{Compile: words[0], Link: append(words[1], "-Wl,-rpath,"+words[2][0])}, nil
 }
 
-// sources finds the folder of the C program, from anywhere in a module that
-// has this one.
+// sources finds the folder of the C program, from anywhere in the module bench.
 func sources() (string, error) {
-	out, err := exec.Command("go", "list", "-f", "{{.Dir}}", "github.com/accelio/accelio-go/accelio/bench").Output()
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/accelio/accelio-go/bench").Output()
 	if err != nil {
-		return "", fmt.Errorf("the module's folder is not found: run it inside the module: %w", err)
+		return "", fmt.Errorf("the folder of the module bench is not found: run it inside of it: %w", err)
 	}
 	return filepath.Join(strings.TrimSpace(string(out)), "csrc"), nil
 }
@@ -78,7 +77,7 @@ func InstallEngine(ctx context.Context, prefix string) error {
 	if err != nil {
 		return err
 	}
-	return Run(exec.CommandContext(ctx, filepath.Join(src, "../../../scripts/build-accelio.sh"), "--prefix", prefix))
+	return Run(exec.CommandContext(ctx, filepath.Join(src, "../../scripts/build-accelio.sh"), "--prefix", prefix))
 }
 
 // CompileC makes the C program, linked by f.
