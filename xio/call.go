@@ -202,7 +202,7 @@ func (c *Connection) fill(ctx context.Context, o order, header []byte) (*call, e
 		return nil, &Error{Op: op, URI: c.uri, Code: ErrMsgInvalid, Text: releasedText}
 	}
 	var large *pool.Buffer
-	if len(m.Data) > MaxInlineData {
+	if len(m.Data) > MaxInlineData || c.mixed(m) {
 		var err error
 		if large, err = copyToPool(ctx, m.Data, o.wait); err != nil {
 			m.release(len(m.Buffers))

@@ -21,7 +21,7 @@ func suiteWith(t *testing.T, option, passed string) {
 	}
 	exe, err := os.Executable()
 	require.NoError(t, err)
-	cmd := exec.CommandContext(suiteContext(t), exe, "-test.short", "-test.v", "-test.timeout=2m")
+	cmd := exec.CommandContext(suiteContext(t), exe, "-test.short", "-test.v", "-test.timeout="+suiteTime().String())
 	cmd.Env = append(os.Environ(), libraryEnv+"="+option)
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -26,8 +26,7 @@ func TestReceiveLimit(t *testing.T) {
 		var e *Error
 		require.ErrorAs(t, err, &e, "above it")
 		assert.False(t, e.Timeout())
-		<-c.Done()
-		require.Error(t, c.Err())
+		eventually(t, "the end of its connection", func() bool { return c.Err() != nil })
 
 		rsp, err = bystander.Call(testContext(t), &Message{Data: pattern(100000, 3)})
 		require.NoError(t, err)

@@ -71,6 +71,7 @@ func TestMain(m *testing.M) {
 		s.Close()
 	}
 	if overRDMA() {
+		patience *= 4 // that is tested on an emulated machine
 		// What the library opens with the first connection it keeps.
 		if err := oneConnection(); err != nil {
 			fmt.Println(err)
@@ -107,8 +108,11 @@ func testContext(t testing.TB) context.Context {
 	return ctx
 }
 
+// suiteTime is what the suite may take.
+func suiteTime() time.Duration { return 5 * patience }
+
 func suiteContext(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), suiteTime())
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -179,6 +183,9 @@ func listen(t testing.TB, l ListenConfig, h Handler) *Server {
 
 func dial(t testing.TB, d Dialer, s *Server) *Connection {
 	t.Helper()
+	if d.Timeout == 0 {
+		d.Timeout = patience
+	}
 	c, err := d.Dial(testContext(t), s.URI())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
@@ -203,10 +210,11 @@ func needsSingleStream(t testing.TB) {
 	}
 }
 
-// needsTCP skips a test that plays a peer on a TCP socket of its own.
+// needsTCP skips a test that plays a peer on a TCP socket of its own: that cannot be
+// one of RDMA.
 func needsTCP(t testing.TB) {
 	if overRDMA() {
-		t.Skip("a peer of this test speaks TCP")
+		t.Skip("not over RDMA: the peer of this test is a bare TCP socket")
 	}
 }
 

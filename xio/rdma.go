@@ -77,6 +77,12 @@ func (r RemoteBuffer) Slice(i, j int) RemoteBuffer {
 // RDMA says that the connection's transport is RDMA: its URI begins with rdma://.
 func (c *Connection) RDMA() bool { return c.rdma }
 
+// mixed says whether Data needs a buffer of its own, as large: over RDMA libxio takes
+// registered memory for every segment of a message, or for none.
+func (c *Connection) mixed(m *Message) bool {
+	return c.rdma && len(m.Data) > 0 && len(m.Buffers) > 0
+}
+
 // ReadRDMA reads the peer's memory into b, all of it: b.Len bytes from the
 // beginning of from. The peer's application notices nothing.
 //

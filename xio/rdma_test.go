@@ -272,6 +272,30 @@ func TestRegisteredMemory(t *testing.T) {
 	assert.NotEqual(t, <-keys, <-keys, "registrations of their own")
 }
 
+// Data and Buffers travel together, in requests, replies and one-way messages, small
+// and large.
+func TestDataBesideBuffers(t *testing.T) {
+	leakCheck(t)
+	oneWays := make(chan []byte, 1)
+	s := listen(t, ListenConfig{OnMsg: func(m *OneWay) { oneWays <- bytes.Clone(m.Data()) }}, HandlerFunc(func(r *Request) {
+		b := bufferOf(t, r.Data())
+		defer b.Release()
+		assert.NoError(t, r.Reply(&Message{Data: []byte("data"), Buffers: []*pool.Buffer{b}}))
+	}))
+	c := dial(t, Dialer{}, s)
+	for _, n := range []int{1, 5000, MaxInlineData + 1, 1 << 20} {
+		m := &Message{Data: []byte("more"), Buffers: []*pool.Buffer{bufferOf(t, pattern(n, 1))}, MaxResponse: n + 100}
+		want := append([]byte("more"), pattern(n, 1)...)
+		rsp, err := c.Call(testContext(t), m)
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(append([]byte("data"), want...), rsp.Data()), "%d bytes", n)
+		rsp.Release()
+		require.NoError(t, c.Deliver(testContext(t), m))
+		require.True(t, bytes.Equal(want, <-oneWays), "%d bytes", n)
+		m.Buffers[0].Release()
+	}
+}
+
 // One program serves clients of both transports, on the same port number, with
 // portals of the same kind for each.
 func TestBothTransports(t *testing.T) {

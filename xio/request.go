@@ -148,7 +148,7 @@ func (r *Request) Reply(m *Message) error {
 		r.rx.Begin(m.Header, nil)
 		r.rx.Add(m.Data, r.rx.Region())
 		copied = 0
-	case len(m.Data) <= cgo.InlineReply:
+	case len(m.Data) <= cgo.InlineReply && !r.conn.mixed(m):
 		r.rx.Begin(m.Header, m.Data)
 	default:
 		b, err := copyToPool(context.Background(), m.Data, false)

@@ -27,8 +27,9 @@ var requests = func() int {
 }()
 
 // flow keeps depth messages in flight until n have been answered. fill makes the
-// i-th, check looks at its answer. It fails when nothing is answered for long.
-func flow(t *testing.T, c *xio.Connection, n, depth int, fill func(slot, i int) *xio.Message, check func(slot, i int, r *xio.Response) error) {
+// i-th, check looks at its answer. It fails when nothing is answered for long. What it
+// says of either is counted by the script run, see summary.awk.
+func flow(t *testing.T, c *xio.Connection, what string, n, depth int, fill func(slot, i int) *xio.Message, check func(slot, i int, r *xio.Response) error) {
 	t.Helper()
 	type end struct {
 		slot, i int
@@ -45,6 +46,7 @@ func flow(t *testing.T, c *xio.Connection, n, depth int, fill func(slot, i int) 
 		})
 		require.NoError(t, err)
 	}
+	began := time.Now()
 	sent := 0
 	for ; sent < min(depth, n); sent++ {
 		send(sent, sent)
@@ -60,10 +62,11 @@ func flow(t *testing.T, c *xio.Connection, n, depth int, fill func(slot, i int) 
 				sent++
 			}
 		case <-stall.C:
-			t.Fatalf("stalled: %d of %d answered, %d in flight", done, n, sent-done)
+			t.Fatalf("stalled: %s at depth %d, %d of %d answered, %d in flight", what, depth, done, n, sent-done)
 		}
 		stall.Reset(patience)
 	}
+	t.Logf("answered: %s at depth %d, %d in %.1f s", what, depth, n, time.Since(began).Seconds())
 }
 
 // Small requests, each answered with its number.
@@ -73,8 +76,7 @@ func TestRequests(t *testing.T) {
 		t.Run(fmt.Sprint("depth ", depth), func(t *testing.T) {
 			_, c := pair(t, xio.Dialer{})
 			headers := make([][8]byte, depth)
-			began := time.Now()
-			flow(t, c, requests, depth, func(slot, i int) *xio.Message {
+			flow(t, c, "requests", requests, depth, func(slot, i int) *xio.Message {
 				binary.BigEndian.PutUint64(headers[slot][:], uint64(i))
 				return &xio.Message{Header: headers[slot][:], Data: headers[slot][:]}
 			}, func(_, i int, r *xio.Response) error {
@@ -85,7 +87,6 @@ func TestRequests(t *testing.T) {
 				}
 				return nil
 			})
-			t.Logf("%d requests in %v", requests, time.Since(began).Round(time.Millisecond))
 		})
 	}
 }
@@ -94,7 +95,7 @@ func TestRequests(t *testing.T) {
 func TestMebibytes(t *testing.T) {
 	needsRDMA(t)
 	const size = 1 << 20
-	n := max(requests/200, 20)
+	n := max(requests/500, 20)
 	for _, depth := range []int{1, 8} {
 		t.Run(fmt.Sprint("depth ", depth), func(t *testing.T) {
 			p, err := pool.New(pool.Config{})
@@ -108,8 +109,7 @@ func TestMebibytes(t *testing.T) {
 				defer bufs[i].Release()
 			}
 			_, c := pair(t, xio.Dialer{})
-			began := time.Now()
-			flow(t, c, n, depth, func(slot, i int) *xio.Message {
+			flow(t, c, "mebibytes", n, depth, func(slot, i int) *xio.Message {
 				b := bufs[slot].Bytes()
 				for at := 0; at < size; at += 4096 {
 					binary.BigEndian.PutUint64(b[at:], uint64(i+at))
@@ -121,7 +121,6 @@ func TestMebibytes(t *testing.T) {
 				}
 				return nil
 			})
-			t.Logf("%d messages there and back in %v", n, time.Since(began).Round(time.Millisecond))
 		})
 	}
 }

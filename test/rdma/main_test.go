@@ -52,6 +52,7 @@ func pair(t *testing.T, d xio.Dialer) (*xio.Server, *xio.Connection) {
 	s, err := xio.Listen(anywhere, echo)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	d.Timeout = patience
 	c, err := d.Dial(testContext(t), s.URI())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })

@@ -206,6 +206,7 @@ int xg_on_cancel(struct xio_session *s, struct xio_msg *m,
 		 enum xio_status result, void *user);
 
 /* rdma.c: memory of the peer, read and written directly */
+int xg_is_rdma(struct xg_conn *cn);
 void xg_send_rdma(struct xg_tx *t);
 int xg_on_rdma(struct xio_session *s, struct xio_msg *m, void *user);
 

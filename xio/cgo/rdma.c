@@ -57,6 +57,16 @@ int xg_rdma_room(void)
 	return err;
 }
 
+int xg_is_rdma(struct xg_conn *cn)
+{
+	struct xio_connection_attr a;
+
+	memset(&a, 0, sizeof(a));
+	return cn->xio &&
+	       xio_query_connection(cn->xio, &a, XIO_CONNECTION_ATTR_PROTO) == 0 &&
+	       a.proto == XIO_PROTO_RDMA;
+}
+
 void *xg_rx_mr(struct xg_rx *r)
 {
 	return r->block->mem.mr;

@@ -167,7 +167,7 @@ int xg_on_cancel_request(struct xio_session *s, struct xio_msg *m, void *user)
 
 /* A large message was announced: choose where it goes. Leaving it without
  * memory makes the library end the connection, which is what a message above
- * the limit deserves. */
+ * the limit deserves; over RDMA it only forgets the message. */
 int xg_on_assign(struct xio_msg *m, void *user)
 {
 	struct xg_conn *cn = user;
@@ -198,5 +198,7 @@ int xg_on_assign(struct xio_msg *m, void *user)
 	return 0;
 refuse:
 	vmsg_sglist_set_nents(&m->in, 0);
+	if (xg_is_rdma(cn))
+		xg_disconnect(cn);
 	return 0;
 }
