@@ -75,6 +75,11 @@ type LibraryOptions struct {
 	// SocketBuffer is the size of the sockets' buffers in bytes, as far as the
 	// system lets it be. Zero means 4 MiB.
 	SocketBuffer int
+	// Segments is how many pieces of memory a peer may lay out a message in, or
+	// the room for an answer; it is told when it connects. From MaxSegments to 256.
+	// What this package sends has up to MaxSegments in any case. Zero means
+	// MaxSegments.
+	Segments int
 }
 
 // Init starts the library with options. It need not be called; when it is, then
@@ -96,6 +101,8 @@ func Init(o LibraryOptions) error {
 		return fail(ErrMsgInvalid, "QueueMessages out of range")
 	case o.SocketBuffer < 0 || o.SocketBuffer > 1<<30:
 		return fail(ErrMsgInvalid, "SocketBuffer out of range")
+	case o.Segments != 0 && (o.Segments < MaxSegments || o.Segments > 256):
+		return fail(ErrMsgInvalid, "Segments out of range")
 	}
 	initMu.Lock()
 	defer initMu.Unlock()
@@ -145,6 +152,7 @@ func (o *LibraryOptions) forLibrary() cgo.Options {
 		QueueMessages: o.QueueMessages,
 		QueueBytes:    o.QueueBytes,
 		SocketBuffer:  o.SocketBuffer,
+		Segments:      o.Segments,
 	}
 	if k := o.Keepalive; k != (Keepalive{}) {
 		opts.TimeSec = seconds(k.Time, 60)

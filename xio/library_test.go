@@ -34,6 +34,14 @@ func TestSingleStream(t *testing.T) { suiteWith(t, withSingleStream, "TestBytesI
 
 func TestFlowControl(t *testing.T) { suiteWith(t, withFlowControl, "TestCallSizes") }
 
+// Peers may send more segments; what this package sends stays the same.
+func TestSegments(t *testing.T) {
+	for _, bad := range []int{-1, MaxSegments - 1, 257} {
+		require.ErrorIs(t, Init(LibraryOptions{Segments: bad}), ErrMsgInvalid)
+	}
+	suiteWith(t, withSegments, "TestCallSizes")
+}
+
 func TestReconnect(t *testing.T) {
 	if !cgo.Kin() {
 		t.Skip("not on an installed libxio: its server waits without end for clients that are gone")

@@ -25,6 +25,7 @@ const (
 	withSingleStream = "single stream"
 	withFlowControl  = "flow control"
 	withReconnect    = "reconnect"
+	withSegments     = "segments"
 )
 
 var library = os.Getenv(libraryEnv)
@@ -34,11 +35,15 @@ var library = os.Getenv(libraryEnv)
 var single = library == withSingleStream
 
 func libraryOptions() LibraryOptions {
-	return LibraryOptions{
+	o := LibraryOptions{
 		SingleStream: single,
 		FlowControl:  library == withFlowControl,
 		Reconnect:    library == withReconnect,
 	}
+	if library == withSegments {
+		o.Segments = 256
+	}
+	return o
 }
 
 // anywhere is where servers of the tests listen. XIO_TEST_URI names another place,

@@ -7,10 +7,10 @@
 // It is a port of Accelio's C hello_world_iov server and takes its arguments;
 // clients may be xio_iov_client, its C counterpart, or any other that takes the
 // answer. It differs from the C program on purpose: the default transport is
-// tcp, the 261120 bytes lie in 4 pieces and not in 255 (a message of package xio has
-// up to four), every request is checked and answered, several clients may come, and what
-// a client leaves unanswered when it goes is not reported by message numbers
-// that were never set.
+// tcp, the 261120 bytes lie in 4 pieces and not in 255 (a message that package xio
+// sends has up to four; by LibraryOptions.Segments it takes the C client's 255), every
+// request is checked and answered, several clients may come, and what a client leaves
+// unanswered when it goes is not reported by message numbers that were never set.
 package main
 
 import (
@@ -36,6 +36,7 @@ port that was picked.`
 	sample = "xio_iov_server 127.0.0.1 1234 tcp 1"
 
 	printEvery     = 1000 // as the C program
+	peerPieces     = 256  // the C client has 255, in each direction
 	requestHeader  = "hello world request header"
 	requestData    = "hello world request data"
 	responseHeader = "hello world response header\x00"
@@ -55,7 +56,7 @@ func run(ctx context.Context, args []string) error {
 	if *pieces < 1 || *pieces > xio.MaxSegments || target.Size < len(responseData) || target.Size**pieces > xio.MaxMessage-xio.MaxHeader {
 		return app.Usagef("%d pieces of %d bytes are not a message", *pieces, target.Size)
 	}
-	if err := xio.Init(xio.LibraryOptions{LogLevel: xio.LogFatal}); err != nil {
+	if err := xio.Init(xio.LibraryOptions{LogLevel: xio.LogFatal, Segments: peerPieces}); err != nil {
 		return err
 	}
 	// All answers are the same, so they share their memory: the library reads

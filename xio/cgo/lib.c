@@ -106,6 +106,17 @@ static int set_queues(const struct xg_options *o)
 	return 0;
 }
 
+/* How many pieces of memory a peer may lay a message out in; it is told when it
+ * connects. */
+static int set_segments(const struct xg_options *o)
+{
+	if (o->segments &&
+	    (set_int(XIO_OPTLEVEL_ACCELIO, XIO_OPTNAME_MAX_IN_IOVLEN, o->segments) ||
+	     set_int(XIO_OPTLEVEL_ACCELIO, XIO_OPTNAME_MAX_OUT_IOVLEN, o->segments)))
+		return xg_error();
+	return 0;
+}
+
 /* ---- the log ---- */
 
 static int log_fd = -1;
@@ -162,6 +173,8 @@ int xg_init(const struct xg_options *o)
 		err = set_keepalive(o);
 	if (!err)
 		err = set_queues(o);
+	if (!err)
+		err = set_segments(o);
 	return err;
 }
 

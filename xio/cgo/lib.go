@@ -57,6 +57,7 @@ type Options struct {
 	QueueMessages                int    // 0: the library's default
 	QueueBytes                   uint64 // 0: the library's default
 	SocketBuffer                 int    // 0: the library's default
+	Segments                     int    // 0: the library's default
 }
 
 var start struct {
@@ -111,6 +112,7 @@ func initLibrary(o Options) int {
 		queue_msgs:    C.int(o.QueueMessages),
 		queue_bytes:   C.uint64_t(o.QueueBytes),
 		sockbuf:       C.int(o.SocketBuffer),
+		segments:      C.int(o.Segments),
 	}
 	return int(C.xg_init(&c))
 }

@@ -169,6 +169,7 @@ struct xg_options {
 	int		queue_msgs;	/* 0: the library's default */
 	uint64_t	queue_bytes;	/* 0: the library's default */
 	int		sockbuf;	/* bytes, 0: the library's default */
+	int		segments;	/* of a peer's message, 0: the library's default */
 };
 
 struct xg_limits {
