@@ -51,6 +51,9 @@ type Decoder struct {
 // NewDecoder reads b, which must not change until the last read.
 func NewDecoder(b []byte) *Decoder { return &Decoder{b: b, end: len(b)} }
 
+// Reset reads b from now on, as a new decoder does.
+func (d *Decoder) Reset(b []byte) { *d = Decoder{b: b, end: len(b)} }
+
 // Err is the first failure, or nil.
 func (d *Decoder) Err() error { return d.err }
 

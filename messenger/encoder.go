@@ -14,6 +14,9 @@ type Encoder struct{ b []byte }
 // NewEncoder makes an encoder that appends to b.
 func NewEncoder(b []byte) *Encoder { return &Encoder{b} }
 
+// Reset starts anew, behind b.
+func (e *Encoder) Reset(b []byte) { e.b = b }
+
 // Bytes is everything so far; it belongs to the encoder until the last append.
 func (e *Encoder) Bytes() []byte { return e.b }
 

@@ -74,10 +74,13 @@ func (h *MsgHeader) Decode(d *Decoder) {
 	h.CRC = d.Uint32()
 }
 
-// Sum is what the CRC should be.
-func (h *MsgHeader) Sum() uint32 {
-	var b [MsgHeaderLen]byte
-	return CRC32C(0, h.appendSummed(b[:0]))
+// Sum is what the CRC should be. scratch is memory to work in, of MsgHeaderLen bytes,
+// or nil.
+func (h *MsgHeader) Sum(scratch []byte) uint32 {
+	if cap(scratch) < MsgHeaderLen {
+		scratch = make([]byte, 0, MsgHeaderLen)
+	}
+	return CRC32C(0, h.appendSummed(scratch[:0]))
 }
 
 // Size is the length of the message's three sections together, in bytes.
@@ -99,8 +102,8 @@ const (
 //
 // Implements: ceph_msg_footer
 type MsgFooter struct {
-	FrontCRC, MiddleCRC, DataCRC uint32
 	Sig                          uint64
+	FrontCRC, MiddleCRC, DataCRC uint32
 	Flags                        FooterFlags
 }
 

@@ -46,20 +46,21 @@ type MsgBase struct {
 	middle []byte
 	data   []Buffer
 
-	conn   atomic.Pointer[connRef]
-	stamps Stamps
+	conn   atomic.Pointer[ConnRef]
+	stamps stamps
 	refs   atomic.Int32 // references but one; -1 has been released
 
 	received bool
 	reply    ReplyHook // of a received message, once it has one
 
 	mu       sync.Mutex
-	complete []func(error)
-	release  []func()
-}
+	complete func(error) // all that were added, in order
+	release  func()
 
-// connRef makes an interface fit into an atomic pointer.
-type connRef struct{ c Connection }
+	// Most messages have one buffer at most, and need no allocation for it.
+	bytes     BytesBuffer
+	oneBuffer [1]Buffer
+}
 
 // Stamps are the times of a received message.
 type Stamps struct {
@@ -67,6 +68,24 @@ type Stamps struct {
 	Throttle     time.Time // it was let through the throttles
 	RecvComplete time.Time // its last byte was read
 	Dispatch     time.Time // it was handed to a dispatcher
+}
+
+// stamps are Stamps in half the room: the first, and how long after it the others were;
+// a dispatch of 0 has not been.
+type stamps struct {
+	recv                             time.Time
+	throttle, recvComplete, dispatch time.Duration
+}
+
+func (s *stamps) times() Stamps {
+	if s.recv.IsZero() {
+		return Stamps{}
+	}
+	t := Stamps{Recv: s.recv, Throttle: s.recv.Add(s.throttle), RecvComplete: s.recv.Add(s.recvComplete)}
+	if s.dispatch != 0 {
+		t.Dispatch = s.recv.Add(s.dispatch)
+	}
+	return t
 }
 
 // Base returns b: types that embed MsgBase get it from here.
@@ -120,7 +139,7 @@ func (b *MsgBase) Connection() Connection {
 }
 
 // Stamps are the times of a received message.
-func (b *MsgBase) Stamps() Stamps { return b.stamps }
+func (b *MsgBase) Stamps() Stamps { return b.stamps.times() }
 
 // Middle is the second section, rarely used.
 func (b *MsgBase) Middle() []byte { return b.middle }
@@ -172,14 +191,24 @@ func (b *MsgBase) DetachData() []byte {
 // the completion. A messenger that sends from pooled memory copies it once.
 func (b *MsgBase) SetData(p []byte) {
 	b.dropData()
-	if len(p) > 0 {
+	switch {
+	case len(p) == 0:
+	case b.bytes == nil:
+		b.bytes = p
+		b.data = append(b.oneBuffer[:0], &b.bytes)
+	default: // somebody may have the former as a Buffer
 		b.data = append(b.data, BytesBuffer(p))
 	}
 }
 
 // AddBuffer adds counted memory to the data, without a copy. One reference of the
 // buffer becomes the message's.
-func (b *MsgBase) AddBuffer(buf Buffer) { b.data = append(b.data, buf) }
+func (b *MsgBase) AddBuffer(buf Buffer) {
+	if b.data == nil {
+		b.data = b.oneBuffer[:0]
+	}
+	b.data = append(b.data, buf)
+}
 
 // SetDataOff sets the offset in a page that the receiver should place the data at.
 func (b *MsgBase) SetDataOff(off int) { b.header.DataOff = uint16(off & 0xfff) }
@@ -202,7 +231,14 @@ func (b *MsgBase) dropData() {
 func (b *MsgBase) OnComplete(f func(error)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.complete = append(b.complete, f)
+	if first := b.complete; first != nil {
+		b.complete = func(err error) {
+			first(err)
+			f(err)
+		}
+		return
+	}
+	b.complete = f
 }
 
 // Retain adds a reference.
@@ -230,7 +266,7 @@ func (b *MsgBase) Release() {
 	b.release = nil
 	b.mu.Unlock()
 	b.dropData()
-	for _, f := range release {
-		f()
+	if release != nil {
+		release()
 	}
 }

@@ -2,16 +2,30 @@
 
 package messenger
 
+import "time"
+
 // The methods of this file are for messengers; applications have no use for them.
 
+// ConnRef is a connection as its messages refer to it. A connection makes one, for
+// all of them.
+type ConnRef struct{ c Connection }
+
+// NewConnRef makes the reference of a connection.
+func NewConnRef(c Connection) *ConnRef { return &ConnRef{c} }
+
 // SetConnection sets where the message came from or goes to.
-func (b *MsgBase) SetConnection(c Connection) { b.conn.Store(&connRef{c}) }
+func (b *MsgBase) SetConnection(r *ConnRef) { b.conn.Store(r) }
 
 // SetHeader replaces the header.
 func (b *MsgBase) SetHeader(h MsgHeader) { b.header = h }
 
-// SetStamps sets the times.
-func (b *MsgBase) SetStamps(s Stamps) { b.stamps = s }
+// StampReceived sets the times up to the last byte.
+func (b *MsgBase) StampReceived(recv, throttle, complete time.Time) {
+	b.stamps = stamps{recv: recv, throttle: throttle.Sub(recv), recvComplete: complete.Sub(recv)}
+}
+
+// StampDispatch sets the time of dispatch.
+func (b *MsgBase) StampDispatch(t time.Time) { b.stamps.dispatch = max(t.Sub(b.stamps.recv), 1) }
 
 // SetReceived fills in what arrived: the message owns the middle and one reference
 // of every buffer.
@@ -31,7 +45,14 @@ func (b *MsgBase) SetLooped() { b.received = true }
 func (b *MsgBase) OnRelease(f func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.release = append(b.release, f)
+	if first := b.release; first != nil {
+		b.release = func() {
+			first()
+			f()
+		}
+		return
+	}
+	b.release = f
 }
 
 // Settle ends the message's journey to a peer: it runs the completions.
@@ -40,8 +61,8 @@ func (b *MsgBase) Settle(err error) {
 	complete := b.complete
 	b.complete = nil
 	b.mu.Unlock()
-	for _, f := range complete {
-		f(err)
+	if complete != nil {
+		complete(err)
 	}
 }
 
@@ -54,12 +75,10 @@ func (b *MsgBase) Forward() {
 	release := b.release
 	b.release = nil
 	b.mu.Unlock()
-	if len(release) == 0 {
+	if release == nil {
 		return
 	}
 	data := b.DetachData()
 	b.SetData(data)
-	for _, f := range release {
-		f()
-	}
+	release()
 }

@@ -126,6 +126,12 @@ func (c *Connection) Session() *Session { return c.session }
 // URI is what was dialled, or what the client asked the server for.
 func (c *Connection) URI() string { return c.uri }
 
+// Yield is for Inline handlers and completions that hand work to another goroutine, and
+// is called on the connection's driver: when the driver is through with the present
+// batch it lets others go first. Without that they may wait for up to a millisecond
+// where the drivers keep all processors busy. It does not wait.
+func (c *Connection) Yield() { c.ctx.woke = true }
+
 // State is the connection's present state.
 func (c *Connection) State() State { return State(c.state.Load()) }
 

@@ -194,7 +194,8 @@
 // Response are for one goroutine at a time. Completions of Send and SendMsg,
 // Message.OnDelivered, Observer.MessageSent, and handlers with Inline run on the
 // driver: they must not block, so they send with TrySend and TrySendMsg only, and
-// leave Call, Dial, Close and Drain to others.
+// leave Call, Dial, Close and Drain to others. Where they hand work to a goroutine they
+// call Connection.Yield.
 //
 // # Caveats
 //

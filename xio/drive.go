@@ -158,8 +158,10 @@ func (c *Context) turns() (over, look bool) {
 }
 
 const (
-	lookAfter  = 8  // turns without a wait
-	splitLeast = 96 // events; halves of fewer cost more than they gain
+	lookAfter  = 8      // turns without a wait
+	splitLeast = 96     // events; halves of fewer cost more than they gain
+	splitNS    = 50_000 // of handlers; parts that took less cost more than they gain
+	splitLook  = 8      // events between looks at the clock
 	yieldNS    = 1_000_000
 )
 
@@ -224,7 +226,8 @@ func (c *Context) look() (over bool) {
 // If everything that was in flight has come back at once, the peer has nothing to do
 // until more goes out. The first half is handled and goes out with the next turn then,
 // and the peer works on that while the other half is handled; from there on the two
-// sides take turns with the halves.
+// sides take turns with the halves. Likewise where handlers take long: what the first
+// of a batch have sent does not wait for the last.
 func (c *Context) handle(nops, events int) (over bool) {
 	c.settle()
 	c.read = events
@@ -234,8 +237,11 @@ func (c *Context) handle(nops, events int) (over bool) {
 	if events > 0 {
 		c.now = clock()
 	}
-	for i := range c.read {
+	for i := 0; i < c.read; i++ {
 		c.event(i)
+		if i%splitLook == splitLook-1 && i+1 < c.read && !c.subs.empty() && clock()-c.now >= splitNS {
+			c.read = i + 1
+		}
 	}
 	c.tally.flush()
 	c.wakeFirst()

@@ -203,3 +203,26 @@ func ExampleRequest_Conn() {
 	rsp.Release()
 	// Output: hello Ada
 }
+
+// What an Inline handler hands to a goroutine does not wait for the driver's next rest.
+func ExampleConnection_Yield() {
+	got := make(chan string, 16)
+	srv, err := (&xio.ListenConfig{Inline: true, OnMsg: func(m *xio.OneWay) {
+		got <- string(m.Data())
+		m.Conn().Yield()
+	}}).Listen("tcp://127.0.0.1:0", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	conn, err := xio.Dial(context.Background(), srv.URI())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SendMsg(context.Background(), &xio.Message{Data: []byte("work")}, nil); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(<-got)
+	// Output: work
+}

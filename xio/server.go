@@ -45,7 +45,7 @@ type ListenConfig struct {
 	// drops them.
 	OnMsg func(*OneWay)
 	// Inline runs handlers and OnMsg on the driver: nothing is faster, but one
-	// that blocks stops all connections of the Context.
+	// that blocks stops all connections of the Context. See Connection.Yield.
 	Inline bool
 	// Workers is how many handlers run at a time when not Inline; requests
 	// beyond wait for one. Zero and less mean 256.

@@ -62,3 +62,50 @@ func TestHalfOfEverythingAtATime(t *testing.T) {
 		}
 	}
 }
+
+// Where handlers take long, the answers of the first go out before the last have run.
+func TestSlowHandlersAnswerInParts(t *testing.T) {
+	leakCheck(t)
+	const depth = 4 * splitLook
+	ctx := newContext(t, ContextOptions{Drive: DriveManual})
+	served := 0
+	s := listen(t, ListenConfig{Context: ctx, Inline: true}, HandlerFunc(func(r *Request) {
+		for end := clock() + splitNS/splitLook; clock() < end; {
+		}
+		served++
+		_ = r.Reply(&Message{})
+	}))
+	stop, turned := make(chan struct{}), make(chan int, 1)
+	go func() { // its driver
+		most := 0
+		for {
+			select {
+			case <-stop:
+				turned <- most
+				return
+			default:
+			}
+			before := served
+			_, err := ctx.Turn()
+			assert.NoError(t, err)
+			most = max(most, served-before)
+		}
+	}()
+	c := dial(t, Dialer{QueueDepth: depth}, s)
+	ended := make(chan error, depth)
+	for range depth {
+		require.NoError(t, c.TrySend(&Message{}, func(rsp *Response, err error) {
+			if err == nil {
+				rsp.Release()
+			}
+			ended <- err
+		}))
+	}
+	for range depth {
+		require.NoError(t, <-ended)
+	}
+	c.Close()
+	close(stop)
+	require.LessOrEqual(t, <-turned, splitLook)
+	require.Equal(t, depth, served)
+}

@@ -21,11 +21,13 @@ const (
 	benchSize  = 4096
 	benchDepth = 64
 	benchRound = 4000 // requests before the other one's turn
+
+	pingFront = 8 // bytes of a DataPing before its data
 )
 
 // BenchmarkAgainstXio lets a messenger and plain xio carry the same bytes, in turns: a
 // request and a reply of 4 KiB, 64 at a time, handlers on the driver. It reports the
-// rates, and their ratio.
+// rates, and their ratio. The messenger's header and front are among the bytes.
 func BenchmarkAgainstXio(b *testing.B) {
 	for _, c := range []struct {
 		name string
@@ -52,15 +54,15 @@ func BenchmarkAgainstXio(b *testing.B) {
 
 // plainXio returns a function that sends n requests over xio.
 func plainXio(b *testing.B) func(n int) time.Duration {
+	header, data := make([]byte, headerLen), make([]byte, pingFront+benchSize)
 	s, err := (&xio.ListenConfig{Inline: true}).Listen("tcp://127.0.0.1:0", xio.HandlerFunc(func(r *xio.Request) {
-		_ = r.Reply(&xio.Message{Data: r.Data()})
+		_ = r.Reply(&xio.Message{Header: header, Data: r.Data()})
 	}))
 	require.NoError(b, err)
 	b.Cleanup(func() { s.Close() })
 	c, err := (&xio.Dialer{Inline: true}).Dial(context.Background(), s.URI())
 	require.NoError(b, err)
 	b.Cleanup(func() { c.Close() })
-	data := make([]byte, benchSize)
 	return func(n int) time.Duration {
 		begin := time.Now()
 		var sent, got atomic.Int64
@@ -73,12 +75,12 @@ func plainXio(b *testing.B) func(n int) time.Duration {
 			if got.Add(1) == int64(n) {
 				close(end)
 			} else if sent.Add(1) <= int64(n) {
-				_ = c.TrySend(&xio.Message{Data: data}, done)
+				_ = c.TrySend(&xio.Message{Header: header, Data: data}, done)
 			}
 		}
 		for range benchDepth {
 			sent.Add(1)
-			require.NoError(b, c.Send(context.Background(), &xio.Message{Data: data}, done))
+			require.NoError(b, c.Send(context.Background(), &xio.Message{Header: header, Data: data}, done))
 		}
 		<-end
 		return time.Since(begin)

@@ -137,6 +137,12 @@ func (d *divider) copy(pieces ...[]byte) error {
 	return nil
 }
 
+// done lets go of everything that Send worked with.
+func (s *sendState) done() {
+	s.release()
+	s.out = xio.Message{}
+}
+
 // release lets go of the copies: xio holds them as long as it needs them.
 func (s *sendState) release() {
 	for i := range s.parts {

@@ -21,7 +21,11 @@ type XioReplyHook struct {
 	refs atomic.Int32 // the message's, and one for each buffer
 	msgs []*xio.OneWay
 	bufs []receivedBuffer
-	one  [1]*xio.OneWay
+
+	// A message of one datagram needs no more.
+	one     [1]*xio.OneWay
+	oneBuf  [1]receivedBuffer
+	oneList [1]messenger.Buffer
 }
 
 // liveHooks counts the hooks that have not been released, for tests that look for
@@ -58,6 +62,13 @@ func (h *XioReplyHook) release() {
 	liveHooks.Add(-1)
 }
 
+// heldMemory is a hook's memory as the session holds it. Applications, which have the hook
+// as well, cannot give it back.
+type heldMemory struct{ hook *XioReplyHook }
+
+// Release drops the message's reference.
+func (m heldMemory) Release() { m.hook.release() }
+
 // receivedBuffer is a piece of a received message's data.
 type receivedBuffer struct {
 	hook *XioReplyHook
@@ -79,6 +90,12 @@ func (b *receivedBuffer) Release() { b.hook.release() }
 
 // buffers makes buffers of the next n bytes, with a reference each.
 func (h *XioReplyHook) buffers(c *cursor, n int) []messenger.Buffer {
+	if p, ok := c.piece(n); ok {
+		h.oneBuf[0] = receivedBuffer{h, p}
+		h.oneList[0] = &h.oneBuf[0]
+		h.refs.Add(1)
+		return h.oneList[:]
+	}
 	pieces := c.pieces(n)
 	h.bufs = make([]receivedBuffer, len(pieces))
 	list := make([]messenger.Buffer, len(pieces))
@@ -98,18 +115,27 @@ type cursor struct {
 
 // view is the next n bytes: where they lie if that is one piece, else a copy.
 func (c *cursor) view(n int) []byte {
-	p := c.pieces(n)
-	switch len(p) {
-	case 0:
-		return nil
-	case 1:
-		return p[0]
+	if p, ok := c.piece(n); ok {
+		return p
 	}
 	b := make([]byte, 0, n)
-	for _, s := range p {
+	for _, s := range c.pieces(n) {
 		b = append(b, s...)
 	}
 	return b
+}
+
+// piece is the next n bytes if they lie together.
+func (c *cursor) piece(n int) ([]byte, bool) {
+	for n > 0 && c.off == len(c.segs[0]) {
+		c.segs, c.off = c.segs[1:], 0
+	}
+	if n == 0 || len(c.segs[0])-c.off < n {
+		return nil, n == 0
+	}
+	p := c.segs[0][c.off : c.off+n : c.off+n]
+	c.off += n
+	return p, true
 }
 
 // pieces is the next n bytes as they lie. They must be there.

@@ -125,7 +125,7 @@ func message(seq uint64, front, data string) (*msgHeader, []byte) {
 		Seq: seq, Type: messages.TypePing, Priority: messenger.PriorityDefault, Version: 1, CompatVersion: 1,
 		FrontLen: uint32(len(front)), DataLen: uint32(len(data)), Src: messenger.EntityName{Type: messenger.EntityClient, Num: 1},
 	}}
-	h.hdr.CRC = h.hdr.Sum()
+	h.hdr.CRC = h.hdr.Sum(nil)
 	h.footer = messenger.MsgFooter{FrontCRC: messenger.CRC32C(0, []byte(front)), DataCRC: messenger.CRC32C(0, []byte(data)), Flags: messenger.FooterComplete}
 	return h, []byte(front + data)
 }
@@ -178,7 +178,7 @@ func TestHostileDatagrams(t *testing.T) {
 		return func(p *peer) {
 			h, body := message(1, "front", "data")
 			change(h)
-			h.hdr.CRC = h.hdr.Sum()
+			h.hdr.CRC = h.hdr.Sum(nil)
 			p.open().send(h.append(nil), body)
 		}
 	}

@@ -22,13 +22,14 @@ import (
 type XioMsg struct {
 	x     *XioConnection
 	frame *core.Frame
-	seq   uint64
 	bytes int64
 	left  atomic.Int32
 	lost  atomic.Bool
+	end   func(error) // ended, as xio wants it; driver
+	next  *XioMsg     // of those that are free
 }
 
-// ended is the completion of one datagram. Driver.
+// ended is the completion of one datagram.
 func (m *XioMsg) ended(err error) {
 	if err != nil {
 		m.lost.Store(true)
@@ -38,9 +39,10 @@ func (m *XioMsg) ended(err error) {
 	if m.left.Add(-1) == 0 {
 		resume = x.tx.returned(0, m.bytes) || resume
 		if !m.lost.Load() && x.tx.receipts {
-			x.handler.Delivered(m.seq)
+			x.handler.Delivered(m.frame.Seq())
 		}
 		x.handler.Sent(m.frame)
+		x.tx.recycle(m)
 	}
 	if resume {
 		x.handler.Writable()
@@ -60,9 +62,13 @@ type sendState struct {
 	bytes   int64 // data in flight
 	stopped bool  // above the high mark, until below the low one
 
+	free *XioMsg
+
+	// What Send works with.
 	header [headerLen]byte
 	parts  []part
 	front  []byte
+	out    xio.Message
 }
 
 // init sets the marks: four fifths of the depth, as the rest is for control
@@ -88,6 +94,34 @@ func (s *sendState) take(msgs int, bytes int64) bool {
 	s.msgs += msgs
 	s.bytes += bytes
 	return true
+}
+
+// message is the object for the next message.
+func (s *sendState) message(x *XioConnection) *XioMsg {
+	s.mu.Lock()
+	m := s.free
+	if m != nil {
+		s.free, m.next = m.next, nil
+	}
+	s.mu.Unlock()
+	if m == nil {
+		m = &XioMsg{x: x}
+		m.end = func(err error) {
+			m.ended(err)
+			x.conn.Yield()
+		}
+	}
+	return m
+}
+
+// recycle keeps the object of a message that has ended. There are no more of them than
+// were in flight at a time.
+func (s *sendState) recycle(m *XioMsg) {
+	m.frame = nil
+	m.lost.Store(false)
+	s.mu.Lock()
+	m.next, s.free = s.free, m
+	s.mu.Unlock()
 }
 
 // returned counts what is no longer in flight, and says whether sending may go on.
@@ -128,19 +162,21 @@ func (x *XioConnection) Send(f *core.Frame) bool {
 		x.Close(messenger.NewFault(messenger.ErrBadMessage, err, "cannot be sent"))
 		return false
 	}
-	defer s.release()
-	m := &XioMsg{x: x, frame: f, seq: f.Seq(), bytes: f.Header.Size()}
-	if !s.take(len(s.parts), m.bytes) {
+	defer s.done()
+	size := f.Header.Size()
+	if !s.take(len(s.parts), size) {
 		return false
 	}
+	m := s.message(x)
+	m.frame, m.bytes = f, size
 	m.left.Store(int32(len(s.parts)))
 	h := msgHeader{count: uint32(len(s.parts)), peerType: s.self.Name.Type, addr: s.self.Addr, hdr: f.Header, footer: f.Footer}
 	header := h.append(s.header[:0])
 	for i := range s.parts {
 		p := &s.parts[i]
 		last := i == len(s.parts)-1
-		out := xio.Message{Header: header, Data: p.data, Buffers: p.bufs[:p.n], Receipt: last && s.receipts}
-		if err := x.conn.TrySendMsg(&out, m.ended); err != nil {
+		s.out = xio.Message{Header: header, Data: p.data, Buffers: p.bufs[:p.n], Receipt: last && s.receipts}
+		if err := x.conn.TrySendMsg(&s.out, m.end); err != nil {
 			// Neither this datagram nor those behind it will end by themselves.
 			x.Close(fault(err))
 			left := len(s.parts) - i

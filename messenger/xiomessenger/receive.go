@@ -27,6 +27,8 @@ type sequence struct {
 	hook   *XioReplyHook
 	copied []byte // of a message above maxHeld
 	dead   bool   // a datagram has been refused
+
+	in core.Incoming // what is handed over
 }
 
 const (
@@ -40,6 +42,7 @@ const (
 
 // arrived is called with every xio message. Driver.
 func (x *XioConnection) arrived(m *xio.OneWay) {
+	m.Conn().Yield() // to the dispatch goroutine, or whom a fast dispatcher wakes
 	h := m.Header()
 	if len(h) > 0 && core.Tag(h[0]) != core.TagMsg {
 		if err := x.control(m, h); err != nil {
@@ -263,27 +266,31 @@ func (x *XioConnection) opens(m *xio.OneWay, wait bool) (bool, error) {
 func (x *XioConnection) deliver(segs [][]byte, hook *XioReplyHook) {
 	s := &x.rx
 	cur := cursor{segs: segs}
-	in := core.Incoming{
+	in := &s.in
+	*in = core.Incoming{
 		Header:       s.head.hdr,
 		Footer:       s.head.footer,
 		Front:        cur.view(int(s.head.hdr.FrontLen)),
 		Claim:        s.claim,
 		Recv:         s.recv,
 		Throttle:     s.adm,
-		RecvComplete: time.Now(),
+		RecvComplete: s.adm,
 		NoHeaderCRC:  x.t.o.CephCompat,
+	}
+	if s.head.count > 1 {
+		in.RecvComplete = time.Now()
 	}
 	if n := int(s.head.hdr.MiddleLen); n > 0 {
 		in.Middle = append([]byte(nil), cur.view(n)...)
 	}
 	if hook != nil {
 		in.Data = hook.buffers(&cur, int(s.head.hdr.DataLen))
-		in.Release = hook.release
 		hook.ReplyTo = messenger.NewReplyTo(x.handler.Connection(), s.head.hdr.Tid)
-		in.Hook = hook
+		in.Memory, in.Hook = heldMemory{hook}, hook
 	}
 	s.open = false
-	x.handler.Receive(context.Background(), &in)
+	x.handler.Receive(context.Background(), in)
+	*in = core.Incoming{}
 }
 
 // refuse ends the link because of a datagram: nothing behind it can be understood.

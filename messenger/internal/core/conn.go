@@ -14,6 +14,7 @@ import (
 // Conn implements messenger.Connection: a session, with or without a link.
 type Conn struct {
 	m        *Messenger
+	ref      *messenger.ConnRef
 	peerType messenger.EntityType
 	accepted bool            // made by the peer
 	life     context.Context // ends with the connection
@@ -95,6 +96,7 @@ func newConn(m *Messenger, peer messenger.EntityType, paths, addrs messenger.Add
 		kick:      make(chan struct{}, 1),
 		grown:     make(chan struct{}, 1),
 	}
+	c.ref = messenger.NewConnRef(c)
 	c.life, c.die = context.WithCancel(m.ctx)
 	c.lastRecv.Store(time.Now().UnixNano())
 	return c
@@ -107,9 +109,8 @@ func (c *Conn) Messenger() messenger.Messenger { return c.m.outer }
 func (c *Conn) Send(msg messenger.Message) error {
 	b := msg.Base()
 	b.Forward()
-	b.SetConnection(c)
-	o := &outgoing{prio: b.Priority()}
-	o.frame = &Frame{Msg: msg, o: o}
+	b.SetConnection(c.ref)
+	o := newOutgoing(msg)
 	if o.prio == 0 {
 		o.prio = int(c.m.policies.priority.Load())
 	}

@@ -60,7 +60,7 @@ func (m *Messenger) deliver(from *Conn, msg messenger.Message, c Claim) {
 	}
 	for _, d := range fast {
 		if d.CanFastDispatch(msg) {
-			stampDispatch(msg)
+			msg.Base().StampDispatch(time.Now())
 			d.FastDispatch(msg)
 			c.dispatched()
 			return
@@ -69,16 +69,9 @@ func (m *Messenger) deliver(from *Conn, msg messenger.Message, c Claim) {
 	m.queue.pushMessage(from, msg, c)
 }
 
-func stampDispatch(msg messenger.Message) {
-	b := msg.Base()
-	s := b.Stamps()
-	s.Dispatch = time.Now()
-	b.SetStamps(s)
-}
-
 // dispatch offers a message to the dispatchers in order. Dispatch goroutine.
 func (m *Messenger) dispatch(msg messenger.Message, c Claim) {
-	stampDispatch(msg)
+	msg.Base().StampDispatch(time.Now())
 	defer c.dispatched()
 	for _, d := range load(&m.dispatchers.all) {
 		if d.Dispatch(msg) {

@@ -13,6 +13,7 @@ import (
 // throttled: who receives sees the very object that was sent.
 type loopback struct {
 	m    *Messenger
+	ref  *messenger.ConnRef
 	priv value
 
 	mu      sync.Mutex
@@ -24,6 +25,7 @@ type loopback struct {
 
 func newLoopback(m *Messenger) *loopback {
 	l := &loopback{m: m}
+	l.ref = messenger.NewConnRef(l)
 	l.work.L = &l.mu
 	return l
 }
@@ -32,7 +34,7 @@ func newLoopback(m *Messenger) *loopback {
 func (l *loopback) Send(msg messenger.Message) error {
 	b := msg.Base()
 	b.Forward()
-	b.SetConnection(l)
+	b.SetConnection(l.ref)
 	l.mu.Lock()
 	if l.stopped {
 		l.mu.Unlock()
@@ -73,7 +75,7 @@ func (l *loopback) run() {
 			msg.Base().Settle(nil)
 			msg.Base().SetLooped()
 			now := time.Now()
-			msg.Base().SetStamps(messenger.Stamps{Recv: now, Throttle: now, RecvComplete: now})
+			msg.Base().StampReceived(now, now, now)
 			l.m.deliver(nil, msg, Claim{})
 		}
 		l.mu.Lock()

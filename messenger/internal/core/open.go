@@ -41,7 +41,7 @@ func (c *Conn) open(h *linkHandler, o opening) error {
 		defer c.mu.Unlock()
 		return lostBehind(o.inSeq, c.acked)
 	default:
-		done = c.delivered(o.inSeq)
+		done = c.delivered(o.inSeq, nil)
 	}
 	c.cur, c.live, c.everOpen = h, false, true
 	c.state = messenger.ConnOpen

@@ -2,7 +2,12 @@
 
 package core
 
-import "github.com/accelio/accelio-go/messenger"
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/accelio/accelio-go/messenger"
+)
 
 // outgoing is a message on its way out. Once it has a number it keeps it, and its
 // encoded bytes: what is sent again is what was sent.
@@ -13,14 +18,49 @@ type outgoing struct {
 	session messenger.Features // what it is encoded for
 	link    *linkHandler       // what it is numbered and signed for
 	gone    bool               // lossy: the link is done with it
+	users   atomic.Int32       // the session, and the links that have taken it
+
+	// Most messages are encoded once, in little, and sent once.
+	first   Frame
+	encoder messenger.Encoder
+	front   [shortFront]byte
+}
+
+// shortFront is the length of a front that needs no memory of its own.
+const shortFront = 64
+
+var outgoings = sync.Pool{New: func() any { return new(outgoing) }}
+
+func newOutgoing(msg messenger.Message) *outgoing {
+	o := outgoings.Get().(*outgoing)
+	o.prio = msg.Base().Priority()
+	o.first.Msg, o.first.o = msg, o
+	o.frame = &o.first
+	o.users.Store(1)
+	return o
+}
+
+// unused: the session, or a link, has no use for it any more.
+func (o *outgoing) unused() {
+	if o.users.Add(-1) > 0 {
+		return
+	}
+	o.frame, o.size, o.session, o.link, o.gone = nil, 0, 0, nil, false
+	o.first = Frame{}
+	outgoings.Put(o)
 }
 
 // encode makes the frame for a session with these features.
 func (o *outgoing) encode(m *Messenger, session messenger.Features) {
 	msg := o.frame.Msg
 	b := msg.Base()
-	var e messenger.Encoder
-	msg.EncodePayload(&e, session)
+	e := &o.encoder
+	if o.link == nil {
+		e.Reset(o.front[:0])
+	} else { // a former link may still read the first
+		e.Reset(nil)
+	}
+	msg.EncodePayload(e, session)
 	h := b.Header()
 	h.Seq = o.frame.Header.Seq
 	h.Src = m.cfg.Name
@@ -61,15 +101,15 @@ func (o *outgoing) prepare(m *Messenger, seq uint64, h *linkHandler) {
 		f := *o.frame
 		o.frame = &f
 	}
-	o.link = h
 	if o.session != h.features {
 		o.encode(m, h.features)
 	}
+	o.link = h
 	f := o.frame
 	f.Header.Seq = seq
 	f.Header.CRC = 0
 	if !m.cfg.DisableHeaderCRC {
-		f.Header.CRC = f.Header.Sum()
+		f.Header.CRC = f.Header.Sum(h.scratch[:])
 	}
 	f.Footer.Sig = 0
 	f.Footer.Flags &^= messenger.FooterSigned
@@ -89,6 +129,7 @@ func signed(h *messenger.MsgHeader, f *messenger.MsgFooter) *[8]uint32 {
 func finish(list []*outgoing, err error) {
 	for _, o := range list {
 		refuse(o.frame.Msg, err)
+		o.unused()
 	}
 }
 

@@ -5,10 +5,15 @@ package core
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/accelio/accelio-go/messenger"
 )
+
+// receiver is what a link's messages are looked at with.
+type receiver struct {
+	scratch [messenger.MsgHeaderLen]byte
+	decoder messenger.Decoder
+}
 
 // Admit implements Handler.
 func (h *linkHandler) Admit(ctx context.Context, hdr *messenger.MsgHeader, wait bool) (Claim, bool, error) {
@@ -36,7 +41,7 @@ func (h *linkHandler) Admit(ctx context.Context, hdr *messenger.MsgHeader, wait 
 // Receive implements Handler: it checks a message, and dispatches it.
 func (h *linkHandler) Receive(ctx context.Context, in *Incoming) {
 	c := h.c
-	c.lastRecv.Store(time.Now().UnixNano())
+	c.lastRecv.Store(in.RecvComplete.UnixNano())
 	if c.m.cfg.Interceptor != nil {
 		if err := c.m.intercept(ctx, messenger.StepReceive, c, c.PeerAddr(), c.accepted); err != nil {
 			// As when the network breaks here: what has arrived has arrived.
@@ -111,7 +116,7 @@ func (h *linkHandler) verify(in *Incoming) error {
 		return messenger.NewFault(messenger.ErrBadMessage, nil, "incomplete")
 	}
 	if !m.cfg.DisableHeaderCRC {
-		if !in.NoHeaderCRC && hdr.CRC != hdr.Sum() {
+		if !in.NoHeaderCRC && hdr.CRC != hdr.Sum(h.rx.scratch[:]) {
 			return messenger.NewFault(messenger.ErrBadCRC, nil, "header")
 		}
 		if f.FrontCRC != messenger.CRC32C(0, in.Front) {
@@ -144,20 +149,21 @@ func (h *linkHandler) decode(in *Incoming) (messenger.Message, error) {
 	}
 	b := msg.Base()
 	b.SetReceived(*hdr, *f, in.Middle, nil)
-	d := messenger.NewDecoder(in.Front)
+	d := &h.rx.decoder
+	d.Reset(in.Front)
 	msg.DecodePayload(d)
 	if err := d.Err(); err != nil {
 		return nil, messenger.NewFault(messenger.ErrBadMessage, err, fmt.Sprintf("type %d", hdr.Type))
 	}
 	b.SetReceived(*hdr, *f, in.Middle, in.Data)
-	b.SetConnection(h.c)
+	b.SetConnection(h.c.ref)
 	b.SetReplyHook(in.Hook)
-	b.SetStamps(messenger.Stamps{Recv: in.Recv, Throttle: in.Throttle, RecvComplete: in.RecvComplete})
-	claim, release := in.Claim, in.Release
+	b.StampReceived(in.Recv, in.Throttle, in.RecvComplete)
+	claim, memory := in.Claim, in.Memory
 	b.OnRelease(func() {
 		claim.released()
-		if release != nil {
-			release()
+		if memory != nil {
+			memory.Release()
 		}
 	})
 	return msg, nil
@@ -169,7 +175,7 @@ func (in *Incoming) discard() {
 	for _, d := range in.Data {
 		d.Release()
 	}
-	if in.Release != nil {
-		in.Release()
+	if in.Memory != nil {
+		in.Memory.Release()
 	}
 }

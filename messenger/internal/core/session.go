@@ -13,35 +13,48 @@ import (
 // pump sends what can be sent. Under mu.
 func (c *Conn) pump() {
 	for c.live {
-		if len(c.resend) == 0 {
-			o := c.out.pop()
-			if o == nil {
-				return
+		var o *outgoing
+		if len(c.resend) > 0 {
+			o = c.resend[0]
+			if o.link != c.cur {
+				o.prepare(c.m, o.frame.Seq(), c.cur)
 			}
+		} else if o = c.out.pop(); o != nil {
 			c.outSeq++
 			o.prepare(c.m, c.outSeq, c.cur)
+		} else {
+			return
+		}
+		taken := c.offer(o)
+		switch {
+		case taken && len(c.resend) > 0:
+			c.resend[0] = nil
+			c.resend = c.resend[1:]
+		case !taken && len(c.resend) == 0:
 			c.resend = append(c.resend, o)
 		}
-		o := c.resend[0]
-		if o.link != c.cur {
-			o.prepare(c.m, o.frame.Seq(), c.cur)
-		}
-		if err := c.m.intercept(c.m.ctx, messenger.StepSendMessage, c, c.peerAddr, c.accepted); err != nil {
-			c.cur.link.Close(err)
+		if !taken {
 			return
 		}
-		if !c.cur.link.Send(o.frame) {
-			return
-		}
-		c.resend[0] = nil
-		c.resend = c.resend[1:]
 		c.sent.push(o)
 	}
 }
 
-// delivered ends the journeys of everything up to seq, and returns it. Under mu.
-func (c *Conn) delivered(seq uint64) []*outgoing {
-	var done []*outgoing
+// offer offers a message to the link. Under mu.
+func (c *Conn) offer(o *outgoing) (taken bool) {
+	if err := c.m.intercept(c.m.ctx, messenger.StepSendMessage, c, c.peerAddr, c.accepted); err != nil {
+		c.cur.link.Close(err)
+		return false
+	}
+	if !c.cur.link.Send(o.frame) {
+		return false
+	}
+	o.users.Add(1)
+	return true
+}
+
+// delivered ends the journeys of everything up to seq, and appends it to done. Under mu.
+func (c *Conn) delivered(seq uint64, done []*outgoing) []*outgoing {
 	for c.sent.len() > 0 && c.sent.items[c.sent.head].frame.Seq() <= seq {
 		done = append(done, c.sent.pop())
 	}
@@ -193,6 +206,9 @@ type linkHandler struct {
 	link     Link
 	features messenger.Features
 	sign     messenger.SignFunc
+
+	scratch [messenger.MsgHeaderLen]byte // of the sending side, under c.mu
+	rx      receiver                     // of the receiving side, under c.rx
 }
 
 // Closed implements Handler.
@@ -235,6 +251,7 @@ func (h *linkHandler) fail(why error) {
 // one, which begins with what the peer says it has received.
 func (h *linkHandler) Delivered(seq uint64) {
 	c := h.c
+	var room [8]*outgoing
 	c.mu.Lock()
 	if h != c.cur {
 		c.mu.Unlock()
@@ -246,18 +263,19 @@ func (h *linkHandler) Delivered(seq uint64) {
 			fmt.Sprintf("%d acknowledged, %d sent", seq, c.outSeq)))
 		return
 	}
-	done := c.delivered(seq)
+	done := c.delivered(seq, room[:0])
 	c.mu.Unlock()
 	finish(done, nil)
 }
 
 // Sent implements Handler. Under a lossy policy that ends the journey.
 func (h *linkHandler) Sent(f *Frame) {
-	c := h.c
-	var done []*outgoing
+	c, o := h.c, f.o
+	var room [8]*outgoing
+	done := room[:0]
 	c.mu.Lock()
 	if c.policy.Lossy && h == c.cur {
-		f.o.gone = true
+		o.gone = true
 		for c.sent.len() > 0 && c.sent.items[c.sent.head].gone {
 			done = append(done, c.sent.pop())
 		}
@@ -265,6 +283,7 @@ func (h *linkHandler) Sent(f *Frame) {
 	}
 	c.mu.Unlock()
 	finish(done, nil)
+	o.unused()
 }
 
 // Writable implements Handler.

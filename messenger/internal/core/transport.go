@@ -99,7 +99,8 @@ type Handler interface {
 	Receive(ctx context.Context, in *Incoming)
 	// Delivered: the peer's messenger has every message up to seq.
 	Delivered(seq uint64)
-	// Sent: the link is done with a frame that it took, whatever became of it.
+	// Sent: the link is done with a frame that it took, whatever became of it. The
+	// frame is not the link's any more.
 	Sent(f *Frame)
 	// Writable: there is room again.
 	Writable()
@@ -128,8 +129,8 @@ type Frame struct {
 // Seq is the frame's number.
 func (f *Frame) Seq() uint64 { return f.Header.Seq }
 
-// Incoming is a message that arrived. Front may be memory of the transport that is
-// valid until Receive returns; Middle and Data are handed over.
+// Incoming is a message that arrived. It is the transport's, and so may be Front, until
+// Receive returns; Middle and Data are handed over.
 type Incoming struct {
 	Header messenger.MsgHeader
 	Footer messenger.MsgFooter
@@ -143,8 +144,8 @@ type Incoming struct {
 	RecvComplete time.Time
 	// NoHeaderCRC says that the header's CRC cannot be checked.
 	NoHeaderCRC bool
-	// Release, if not nil, is called when the message is released.
-	Release func()
+	// Memory, if not nil, is released with the message.
+	Memory interface{ Release() }
 	// Hook, if not nil, becomes the message's.
 	Hook messenger.ReplyHook
 }

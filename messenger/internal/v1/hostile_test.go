@@ -106,7 +106,7 @@ func ping(seq uint64, counter uint32, session messenger.Features) []byte {
 		},
 		Front: front.Bytes(), Data: []messenger.Buffer{messenger.BytesBuffer(data)},
 	}
-	f.Header.CRC = f.Header.Sum()
+	f.Header.CRC = f.Header.Sum(nil)
 	return bytes.Join(appendFrame(nil, f, session), nil)
 }
 
@@ -186,11 +186,11 @@ func TestStrangers(t *testing.T) {
 func TestBrokenRules(t *testing.T) {
 	s := startServer(t, messenger.StatelessServer())
 	huge := messenger.MsgHeader{Seq: 1, Type: messages.TypePing, Version: 1, CompatVersion: 1, DataLen: 1<<32 - 1}
-	huge.CRC = huge.Sum()
+	huge.CRC = huge.Sum(nil)
 	unknown := messenger.MsgHeader{Seq: 1, Type: 999, Version: 1, CompatVersion: 1}
-	unknown.CRC = unknown.Sum()
+	unknown.CRC = unknown.Sum(nil)
 	short := messenger.MsgHeader{Seq: 1, Type: messages.TypeDataPing, Version: 1, CompatVersion: 1}
-	short.CRC = short.Sum()
+	short.CRC = short.Sum(nil)
 	footer := make([]byte, messenger.MsgFooterOldLen)
 	footer[len(footer)-1] = byte(messenger.FooterComplete)
 	message := func(h messenger.MsgHeader) []byte { return append(h.Append([]byte{uint8(core.TagMsg)}), footer...) }

@@ -47,7 +47,7 @@ func (l *link) arrived(h core.Handler, o core.Session, f *frame) error {
 // its lengths are believed.
 func (l *link) message(h core.Handler, o core.Session, hdr *messenger.MsgHeader) error {
 	recv := time.Now()
-	if !l.t.o.DisableHeaderCRC && hdr.CRC != hdr.Sum() {
+	if !l.t.o.DisableHeaderCRC && hdr.CRC != hdr.Sum(nil) {
 		return messenger.NewFault(messenger.ErrBadCRC, nil, "header")
 	}
 	claim, ok, err := h.Admit(l.ctx, hdr, true)
@@ -232,6 +232,7 @@ func (l *link) writeLoop(h core.Handler, o core.Session) {
 
 // sent lets go of a frame.
 func sent(h core.Handler, f *core.Frame) {
+	msg := f.Msg
 	h.Sent(f)
-	f.Msg.Base().Release()
+	msg.Base().Release()
 }
