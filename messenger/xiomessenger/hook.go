@@ -62,12 +62,11 @@ func (h *XioReplyHook) release() {
 	liveHooks.Add(-1)
 }
 
-// heldMemory is a hook's memory as the session holds it. Applications, which have the hook
-// as well, cannot give it back.
-type heldMemory struct{ hook *XioReplyHook }
+// memory is the hook as a message holds it.
+type memory XioReplyHook
 
 // Release drops the message's reference.
-func (m heldMemory) Release() { m.hook.release() }
+func (m *memory) Release() { (*XioReplyHook)(m).release() }
 
 // receivedBuffer is a piece of a received message's data.
 type receivedBuffer struct {

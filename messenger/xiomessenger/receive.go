@@ -285,8 +285,9 @@ func (x *XioConnection) deliver(segs [][]byte, hook *XioReplyHook) {
 	}
 	if hook != nil {
 		in.Data = hook.buffers(&cur, int(s.head.hdr.DataLen))
+		in.Memory = (*memory)(hook)
 		hook.ReplyTo = messenger.NewReplyTo(x.handler.Connection(), s.head.hdr.Tid)
-		in.Memory, in.Hook = heldMemory{hook}, hook
+		in.Hook = hook
 	}
 	s.open = false
 	x.handler.Receive(context.Background(), in)
