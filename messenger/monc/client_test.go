@@ -131,6 +131,14 @@ func TestLearnedMonitor(t *testing.T) {
 	require.EqualValues(t, 3, c.MonMap().Epoch, "the map of a monitor that has fallen behind is not taken")
 }
 
+// A monitor that answers a login again and again holds nobody up.
+func TestMonitorThatBabbles(t *testing.T) {
+	bad, good := startFakeMon(t), startFakeMon(t)
+	bad.babble = 8
+	waitFor(t, newClient(t, hasty(bad, good), 0), good)
+	require.NotZero(t, bad.get(&bad.logins))
+}
+
 func TestBadMap(t *testing.T) {
 	bad, good := startFakeMon(t), startFakeMon(t)
 	bad.monmap = []byte{9, 6, 255, 255, 255, 255}

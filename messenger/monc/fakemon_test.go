@@ -5,6 +5,7 @@ package monc
 import (
 	"context"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,6 +30,7 @@ type fakeMon struct {
 	frozen bool // does nothing, with its socket open
 	carry  func(cmd string) (data string)
 	auth   *fakeAuth // nil lets everybody in
+	babble int       // so many answers to a login, each of them a refusal
 }
 
 func startFakeMon(t testing.TB) *fakeMon {
@@ -81,6 +83,11 @@ func (f *fakeMon) Dispatch(m messenger.Message) bool {
 		f.logins++
 		if f.mute {
 			break
+		}
+		for range f.babble {
+			r := NewAuthReply()
+			r.Result = -int32(syscall.EACCES)
+			_ = c.Send(r)
 		}
 		r := NewAuthReply()
 		r.Protocol, r.GlobalID = messenger.AuthProtocolNone, 4711

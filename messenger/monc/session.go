@@ -19,7 +19,7 @@ type session struct {
 	c     *Client
 	conn  messenger.Connection
 	login *cephx.Login
-	open  bool          // logged in
+	open  bool          // logged in, and caught up with what was asked for
 	in    chan error    // gets one value: nil when logged in, else why not
 	lost  chan error    // gets one value when it is over
 	fresh chan struct{} // gets a value when tickets have been renewed
@@ -74,13 +74,14 @@ func (s *session) end(why error) {
 	}
 }
 
-// authReply takes the monitor's answer to a step of the login.
+// authReply takes the monitor's answer to a step of the login, or to a request for tickets.
 func (s *session) authReply(m *AuthReply) {
 	r := cephx.Reply{Protocol: m.Protocol, Result: m.Result, GlobalID: m.GlobalID, Payload: m.Payload}
-	if s.open {
-		if !s.login.Done() { // else a monitor that answers twice
-			s.renewed(r)
-		}
+	switch {
+	case s.login.Done():
+		return // a monitor that answers twice
+	case s.open:
+		s.renewed(r)
 		return
 	}
 	next, err := s.login.Reply(r)
@@ -89,12 +90,19 @@ func (s *session) authReply(m *AuthReply) {
 		if m.Text != "" {
 			err = fmt.Errorf("%w (%s)", err, m.Text)
 		}
-		s.in <- err
+		s.loggedIn(err)
 	case next != nil:
 		s.auth(*next)
 	default:
-		s.open = true
-		s.in <- nil
+		s.loggedIn(nil)
+	}
+}
+
+// loggedIn says how the login went. The first time counts: a monitor may go on answering.
+func (s *session) loggedIn(err error) {
+	select {
+	case s.in <- err:
+	default:
 	}
 }
 
@@ -110,6 +118,7 @@ func (c *Client) openedSession(s *session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last = s.login
+	s.open = true
 	close(c.opened)
 	subs := maps.Clone(c.subs)
 	start := uint64(0)
