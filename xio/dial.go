@@ -2,11 +2,8 @@ package xio
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 
@@ -173,13 +170,11 @@ func (d *Dialer) connect(ctx context.Context, s *Session) (*Connection, error) {
 			return nil, err
 		}
 	}
-	a := attempt{d: d, home: home, session: s, local: local}
-	var c *Connection
-	if first {
-		c, err = a.tries(ctx)
-	} else {
-		c, err = a.dial(ctx)
+	if first && !cgo.Kin() && d.Context != nil {
+		home.do(func() { s.target = home.anew(s.target) })
 	}
+	a := attempt{d: d, home: home, session: s, local: local}
+	c, err := a.dial(ctx)
 	if err != nil && d.Context == nil {
 		home.Close()
 	}
@@ -224,48 +219,6 @@ type attempt struct {
 	home    *Context
 	session *Session
 	local   string
-}
-
-// tries dials, more than once if it must. libxio keeps the sockets of an ended
-// connection for the next one of the Context to the same target; when the peer
-// gives them up just then, the new session's request is lost and nobody is told.
-// So an attempt that may use such sockets gets only a part of the time, and the
-// next one spells the address differently, which libxio takes for another place.
-func (a *attempt) tries(ctx context.Context) (*Connection, error) {
-	reuse := false
-	target := a.session.target
-	if !cgo.Kin() && a.d.Context != nil {
-		a.home.do(func() {
-			reuse = a.home.dialled[target]
-			a.home.dialled[target] = true
-		})
-	}
-	if deadline, ok := ctx.Deadline(); ok && reuse {
-		for n, part := range []time.Duration{8, 4, 2} {
-			try := *a
-			try.session = &Session{uri: a.session.uri, target: respell(target, n)}
-			ctx, cancel := context.WithTimeout(ctx, time.Until(deadline)/part)
-			c, err := try.dial(ctx)
-			cancel()
-			if err == nil || !errors.Is(err, ErrTimeout) {
-				return c, err
-			}
-		}
-		a.session.target = respell(target, 3)
-	}
-	return a.dial(ctx)
-}
-
-// respell writes the first n parts of the target's IPv4 address in hexadecimal.
-func respell(target string, n int) string {
-	scheme, rest, _ := strings.Cut(target, "://")
-	parts := strings.SplitN(rest, ".", 4)
-	for i := range min(n, len(parts)-1) {
-		if v, err := strconv.ParseUint(parts[i], 10, 8); err == nil {
-			parts[i] = fmt.Sprintf("%#x", v)
-		}
-	}
-	return scheme + "://" + strings.Join(parts, ".")
 }
 
 func (a *attempt) dial(ctx context.Context) (*Connection, error) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"syscall"
 	"testing"
 
@@ -190,9 +191,18 @@ func TestParseURI(t *testing.T) {
 }
 
 func TestRespell(t *testing.T) {
-	for n, want := range []string{"tcp://127.0.0.1:99/a.b", "tcp://0x7f.0.0.1:99/a.b", "tcp://0x7f.0x0.0.1:99/a.b", "tcp://0x7f.0x0.0x0.1:99/a.b", "tcp://0x7f.0x0.0x0.1:99/a.b"} {
-		assert.Equal(t, want, respell("tcp://127.0.0.1:99/a.b", n))
+	for n, want := range map[int]string{
+		0: "127.0.0.1", 1: "0x7f.0.0.1", 2: "0x07f.0.0.1", 3: "0177.0.0.1", 4: "00177.0.0.1", 5: "127.0x0.0.1",
+		624: "00177.000.000.001", 625: "127.0.0.1",
+	} {
+		assert.Equal(t, "tcp://"+want+":99/a.b", respell("tcp://127.0.0.1:99/a.b", n))
 	}
+	for v := range 256 {
+		for n := range spellings {
+			assert.LessOrEqual(t, len(fmt.Sprintf(spellings[n], v)), len(strconv.Itoa(v))+3)
+		}
+	}
+	assert.Equal(t, "tcp://[::1]:99", respell("tcp://[::1]:99", 7))
 }
 
 func TestResolve(t *testing.T) {

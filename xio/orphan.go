@@ -5,7 +5,7 @@ import "time"
 // orphanGrace is how long libxio may take to end what was given up while it connected.
 // Answers that are on their way come sooner, and silent peers shall not keep a Context
 // that closes.
-const orphanGrace = 250 * time.Millisecond
+const orphanGrace = time.Second
 
 // gaveUp sees to it that nothing that was given up stays for long. Driver only.
 func (c *Context) gaveUp() {
