@@ -170,9 +170,10 @@ go_fuzz_targets() {
 
 # The engine against arbitrary bytes: each target longer than plain tests do.
 fuzz_targets() {
-	local out
-	printf '+ ACCELIO_FUZZ_SECONDS=30 go test -count=1 -v -run TestFuzz ./accelio/ctest\n'
-	out=$(ACCELIO_FUZZ_SECONDS=30 go test -count=1 -v -run TestFuzz ./accelio/ctest 2>&1) || {
+	local out test='go test -count=1 -v -run ^TestFuzz(Frame|Whole)$ ./accelio/ctest'
+	printf '+ ACCELIO_FUZZ_SECONDS=30 %s\n' "$test"
+	# shellcheck disable=SC2086 # words
+	out=$(ACCELIO_FUZZ_SECONDS=30 $test 2>&1) || {
 		printf '%s\n' "$out"
 		return 1
 	}
