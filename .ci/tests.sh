@@ -170,9 +170,10 @@ go_fuzz_targets() {
 
 # The engine against arbitrary bytes: each target longer than plain tests do.
 fuzz_targets() {
-	local out
-	printf '+ ACCELIO_FUZZ_SECONDS=30 go test -count=1 -v -run TestFuzz ./accelio/ctest\n'
-	out=$(ACCELIO_FUZZ_SECONDS=30 go test -count=1 -v -run TestFuzz ./accelio/ctest 2>&1) || {
+	local out test='go test -count=1 -v -run ^TestFuzz(Frame|Whole)$ ./accelio/ctest'
+	printf '+ ACCELIO_FUZZ_SECONDS=30 %s\n' "$test"
+	# shellcheck disable=SC2086 # words
+	out=$(ACCELIO_FUZZ_SECONDS=30 $test 2>&1) || {
 		printf '%s\n' "$out"
 		return 1
 	}
@@ -215,12 +216,15 @@ installed_libxio() {
 	[[ $libxio != FAILED* ]]
 }
 
-# Two hosts, as far as one machine has them.
+# Two hosts, as far as one machine has them. Where users may not set up a namespace's
+# network, root may.
 network_namespaces() {
+	local by=()
 	part test/netns || return
 	need 'ip iproute2
 tc iproute2' || return
-	go_test -count=1 ./test/netns
+	[ "$(id -u)" = 0 ] || ! as_root true 2>/dev/null || by=(-exec 'sudo -n -E')
+	go_test -count=1 "${by[@]}" ./test/netns
 }
 
 # A real monitor of Ceph as the peer of the messenger and of its clients.

@@ -271,25 +271,6 @@ func TestCThreads(t *testing.T) {
 	}
 }
 
-// TestEveryRoomIsStrict compiles all sources of the engine, also those that
-// no program here links, without one warning; optimized, as many warnings
-// come from the optimizer's view of the code.
-func TestEveryRoomIsStrict(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(engineDir, "*.c"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no C sources in %s (%v)", engineDir, err)
-	}
-	for i, cc := range compilers(t) {
-		t.Run(filepath.Base(cc), func(t *testing.T) {
-			if testing.Short() && i > 0 {
-				t.Skip("short: one compiler only")
-			}
-			newBuilder(t, cc, []string{"-O2"}).compileAll(t, files)
-			t.Logf("%s: %d files", cc, len(files))
-		})
-	}
-}
-
 func fuzzSeconds(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("ACCELIO_FUZZ_SECONDS")

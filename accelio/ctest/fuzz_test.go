@@ -173,8 +173,9 @@ func TestFuzzWhole(t *testing.T) {
 	}
 	engine.compileAll(t, sources)
 	for _, target := range wholeTargets {
+		bin := linkWhole(t, harness, engine, target.name, "", "-fsanitize=fuzzer")
 		t.Run(target.name, func(t *testing.T) {
-			bin := linkWhole(t, harness, engine, target.name, "", "-fsanitize=fuzzer")
+			t.Parallel()
 			seeds, corpus, found := t.TempDir(), t.TempDir(), t.TempDir()
 			writeSeeds(t, seeds, target.asServer)
 			fuzz(t, bin, 4096, found, "-dict="+filepath.Join(cDir, "fuzz.dict"), corpus, seeds,
