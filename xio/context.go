@@ -63,7 +63,7 @@ type Context struct {
 	sessions map[uint32]*Session // whose last event is to come here, by number
 	waiting  map[uint32]*pending // sessions that await a decision, by number
 	servers  map[*listener]struct{}
-	dialled  map[string]bool // targets that libxio may keep sockets to
+	dialled  map[string]int // targets that libxio may keep links to; over RDMA, see spelling
 	closing  bool
 	finished bool
 	woke     bool
@@ -132,7 +132,7 @@ func NewContext(o ContextOptions) (*Context, error) {
 		sessions: map[uint32]*Session{},
 		waiting:  map[uint32]*pending{},
 		servers:  map[*listener]struct{}{},
-		dialled:  map[string]bool{},
+		dialled:  map[string]int{},
 		quiet:    make(chan struct{}),
 		done:     make(chan struct{}),
 	}

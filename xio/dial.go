@@ -175,10 +175,14 @@ func (d *Dialer) connect(ctx context.Context, s *Session) (*Connection, error) {
 	}
 	a := attempt{d: d, home: home, session: s, local: local}
 	var c *Connection
-	if first {
-		c, err = a.tries(ctx)
-	} else {
+	switch {
+	case !first || cgo.Kin() || d.Context == nil:
 		c, err = a.dial(ctx)
+	case a.rdma():
+		home.do(func() { s.target = home.spelling(s.target) })
+		c, err = a.dial(ctx)
+	default:
+		c, err = a.tries(ctx)
 	}
 	if err != nil && d.Context == nil {
 		home.Close()
@@ -196,7 +200,11 @@ func (d *Dialer) resolve(ctx context.Context, uri string) (string, error) {
 	if addr.port == 0 {
 		return "", &Error{Op: "dial", URI: uri, Code: ErrAddr, Text: "port 0"}
 	}
-	if len(target)+len(d.PrivateData) > maxSetup {
+	most := maxSetup
+	if addr.scheme == "rdma" {
+		most -= spelled
+	}
+	if len(target)+len(d.PrivateData) > most {
 		return "", &Error{Op: "dial", URI: uri, Code: ErrMsgSize, Text: "URI and private data too long"}
 	}
 	return target, nil
@@ -234,12 +242,10 @@ type attempt struct {
 func (a *attempt) tries(ctx context.Context) (*Connection, error) {
 	reuse := false
 	target := a.session.target
-	if !cgo.Kin() && a.d.Context != nil {
-		a.home.do(func() {
-			reuse = a.home.dialled[target]
-			a.home.dialled[target] = true
-		})
-	}
+	a.home.do(func() {
+		_, reuse = a.home.dialled[target]
+		a.home.dialled[target] = 0
+	})
 	if deadline, ok := ctx.Deadline(); ok && reuse {
 		for n, part := range []time.Duration{8, 4, 2} {
 			try := *a
@@ -268,12 +274,14 @@ func respell(target string, n int) string {
 	return scheme + "://" + strings.Join(parts, ".")
 }
 
+func (a *attempt) rdma() bool { return strings.HasPrefix(a.session.target, "rdma://") }
+
 func (a *attempt) dial(ctx context.Context) (*Connection, error) {
 	d, uri := a.d, a.session.uri
 	c := newConnection(a.home, uri)
 	c.private = d.Context == nil
 	c.session = a.session
-	c.rdma = strings.HasPrefix(a.session.target, "rdma://")
+	c.rdma = a.rdma()
 	c.maxResponse = d.MaxResponse
 	c.copyMax = copyMax(d.CopyResponse)
 	if c.depth = d.QueueDepth; c.depth == 0 {

@@ -5,6 +5,10 @@ package xio
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/accelio/accelio-go/pool"
@@ -220,6 +224,56 @@ func (c *Connection) expose(b *pool.Buffer, key func() uint32) (RemoteBuffer, er
 		return RemoteBuffer{}, &Error{Op: "expose", URI: c.uri, Code: ErrNoUserMR, Text: "no key for this memory, or the message is not in hand any more"}
 	}
 	return RemoteBuffer{Addr: cgo.Address(b.Bytes()), Len: uint32(b.Len()), Key: k}, nil
+}
+
+// spellings of a target are tried in turn: that many of its links cannot be about to
+// end at a time. They are longer than the target by at most spelled bytes.
+const (
+	spellings = 1 << 12
+	spelled   = 4 * 9
+)
+
+// spelling is how the library is to be told of a target that this Context dials over
+// RDMA. libxio finds the link that an earlier connection left by how its target was
+// written, and does not survive that this link comes to its end meanwhile. So one is
+// shared only with a connection that stands; the next target is written differently.
+// Driver only.
+func (c *Context) spelling(target string) string {
+	n, again := c.dialled[target]
+	if again && !c.connectedTo(spell(target, n)) {
+		n = (n + 1) % spellings
+	}
+	c.dialled[target] = n
+	return spell(target, n)
+}
+
+func (c *Context) connectedTo(target string) bool {
+	return slices.ContainsFunc(c.conns, func(conn *Connection) bool {
+		return conn != nil && conn.server == nil && conn.State() == StateUp && conn.session.target == target
+	})
+}
+
+// spell is the n-th spelling of a target: parts of its IPv4 address are written in
+// hexadecimal, with more or fewer zeros.
+func spell(target string, n int) string {
+	scheme, rest, _ := strings.Cut(target, "://")
+	parts := strings.SplitN(rest, ".", 4)
+	for i := range parts {
+		last := ""
+		if i == 3 {
+			parts[i], last, _ = strings.Cut(parts[i], ":")
+			last = ":" + last
+		}
+		v, err := strconv.ParseUint(parts[i], 10, 8)
+		if err != nil {
+			return target
+		}
+		if zeros := n >> (3 * i) & 7; zeros > 0 {
+			parts[i] = fmt.Sprintf("%#.*x", zeros+1, v)
+		}
+		parts[i] += last
+	}
+	return scheme + "://" + strings.Join(parts, ".")
 }
 
 // rdmaHint is what helps when an rdma:// URI fails with code, or nothing.

@@ -5,6 +5,7 @@ package xio
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"strings"
 	"syscall"
@@ -347,6 +348,48 @@ func TestOtherTransport(t *testing.T) {
 	assert.Equal(t, "dial", e.Op)
 	assert.NotZero(t, e.Code)
 	assert.Contains(t, e.Text, "tcp://", err)
+}
+
+// Spellings of a target are different, all mean the same, and add little.
+func TestSpell(t *testing.T) {
+	const target = "rdma://1.77.0.255:99/a.b"
+	seen := map[string]bool{}
+	for n := range spellings {
+		s := spell(target, n)
+		require.LessOrEqual(t, len(s), len(target)+spelled)
+		seen[s] = true
+		var ip [4]int
+		_, err := fmt.Sscanf(s, "rdma://%v.%v.%v.%v:99/a.b", &ip[0], &ip[1], &ip[2], &ip[3])
+		require.NoError(t, err, s)
+		require.Equal(t, [4]int{1, 77, 0, 255}, ip, s)
+	}
+	require.Len(t, seen, spellings)
+	require.Equal(t, target, spell(target, 0))
+	require.Equal(t, "rdma://host:1", spell("rdma://host:1", 5))
+}
+
+// Connections of one Context to one server that come and go, some of them while
+// another stands.
+func TestRedial(t *testing.T) {
+	needsRDMA(t)
+	leakCheck(t)
+	s := listen(t, ListenConfig{}, echo)
+	home := newContext(t, ContextOptions{})
+	for range 3 {
+		stays := dial(t, Dialer{Context: home}, s)
+		for range 3 {
+			c := dial(t, Dialer{Context: home}, s)
+			ask(t, c, "x")
+			require.NoError(t, c.Close())
+			ask(t, stays, "still there")
+		}
+		require.NoError(t, stays.Close())
+		for range 9 {
+			c := dial(t, Dialer{Context: home}, s)
+			ask(t, c, "again")
+			require.NoError(t, c.Close())
+		}
+	}
 }
 
 // An address that no RDMA device has.
