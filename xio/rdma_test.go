@@ -349,6 +349,30 @@ func TestOtherTransport(t *testing.T) {
 	assert.Contains(t, e.Text, "tcp://", err)
 }
 
+// Connections of one Context to one server that come and go, some of them while
+// another stands.
+func TestRedial(t *testing.T) {
+	needsRDMA(t)
+	leakCheck(t)
+	s := listen(t, ListenConfig{}, echo)
+	home := newContext(t, ContextOptions{})
+	for range 3 {
+		stays := dial(t, Dialer{Context: home}, s)
+		for range 3 {
+			c := dial(t, Dialer{Context: home}, s)
+			ask(t, c, "x")
+			require.NoError(t, c.Close())
+			ask(t, stays, "still there")
+		}
+		require.NoError(t, stays.Close())
+		for range 9 {
+			c := dial(t, Dialer{Context: home}, s)
+			ask(t, c, "again")
+			require.NoError(t, c.Close())
+		}
+	}
+}
+
 // An address that no RDMA device has.
 func TestAddressWithoutDevice(t *testing.T) {
 	needsRDMA(t)
