@@ -98,12 +98,12 @@ func (c *Conn) detach(why error) {
 }
 
 // reset forgets the session, because the peer has; what was to be sent to it is
-// dropped. Of one that has never been open the peer can have forgotten nothing. rx and mu
-// are held; the result is to be ended without them.
+// dropped. Of one that the peer began, and that has never been open here, it can have
+// forgotten nothing. rx and mu are held; the result is to be ended without them.
 //
 // Implements: was_session_reset
 func (c *Conn) reset() []*outgoing {
-	if !c.everOpen {
+	if c.accepted && !c.everOpen {
 		c.connectSeq = 0
 		return nil
 	}
