@@ -155,6 +155,9 @@ int64_t xg_now(void);	/* ns, monotonic */
 /* lib.c: a copy of n bytes, NULL for none. */
 void *xg_copy(const void *p, size_t n);
 
+/* latefree.c: frees late; for libxio, before its first use. */
+extern struct xio_mem_allocator xg_late_allocator;
+
 /* session.c */
 #define XG_EV_SESSION	3	/* most events of a session */
 struct xg_session *xg_session_accepted(struct xg_server *sv, struct xio_session *xs,

@@ -156,6 +156,9 @@ int xg_init(const struct xg_options *o)
 {
 	int err;
 
+	if (!xg_kin())
+		xio_set_opt(NULL, XIO_OPTLEVEL_ACCELIO, XIO_OPTNAME_MEM_ALLOCATOR,
+			    &xg_late_allocator, sizeof(xg_late_allocator));
 	xio_init();
 
 	set_int(XIO_OPTLEVEL_ACCELIO, XIO_OPTNAME_LOG_LEVEL, o->log_level);

@@ -107,7 +107,7 @@ func (c *Conn) detach(why error) {
 }
 
 // reset forgets the session, because the peer has; what was to be sent to it is
-// dropped. Of one that the peer made, and that has never been open here, it can have
+// dropped. Of one that the peer began, and that has never been open here, it can have
 // forgotten nothing. rx and mu are held; the result is to be ended without them.
 //
 // Implements: was_session_reset
