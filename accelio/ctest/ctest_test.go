@@ -244,6 +244,7 @@ func TestC(t *testing.T) {
 			}
 			b := engineBuilder(t, cc, "address,undefined")
 			t.Logf("%s %s", cc, strings.Join(b.flags, " "))
+			b.compilePrograms(t, programs)
 			for _, p := range programs {
 				bin := b.link(t, p)
 				t.Run(p.name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -109,9 +110,23 @@ func engineBuilder(t *testing.T, cc, san string) *builder {
 	return b
 }
 
-// compileAll compiles several sources at a time.
+// compilePrograms compiles what programs have besides the engine.
+func (b *builder) compilePrograms(t *testing.T, programs []program) {
+	t.Helper()
+	var sources []string
+	for _, p := range programs {
+		for _, name := range append([]string{p.name + ".c"}, p.helpers...) {
+			sources = append(sources, filepath.Join(cDir, name))
+		}
+	}
+	b.compileAll(t, sources)
+}
+
+// compileAll compiles those sources that have not been, several at a time.
 func (b *builder) compileAll(t *testing.T, sources []string) {
 	t.Helper()
+	slices.Sort(sources)
+	sources = slices.DeleteFunc(slices.Compact(sources), func(src string) bool { return b.objects[src] != "" })
 	type result struct {
 		src, obj, out string
 		err           error
@@ -166,6 +181,7 @@ func TestEngine(t *testing.T) {
 				t.Skip("short: one compiler only")
 			}
 			b := engineBuilder(t, cc, "address,undefined")
+			b.compilePrograms(t, enginePrograms)
 			for _, p := range enginePrograms {
 				bin := b.linkEngine(t, p)
 				t.Run(p.name, func(t *testing.T) {

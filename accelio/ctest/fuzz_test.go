@@ -21,7 +21,7 @@ import (
 const crashDir = "testdata/crashes"
 
 var fuzzHelpers = []string{
-	"fuzz_world.c", "fuzz_app.c", "fuzz_app_send.c", "fuzz_peer.c", "fuzz_frames.c", "fuzz_script.c",
+	"fuzz_world.c", "fuzz_app.c", "fuzz_app_receive.c", "fuzz_app_send.c", "fuzz_peer.c", "fuzz_frames.c", "fuzz_script.c",
 }
 
 // The harness stands in for these.
@@ -55,11 +55,14 @@ func fuzzClang(t *testing.T) string {
 func linkWhole(t *testing.T, harness, engine *builder, name, main string, link ...string) string {
 	t.Helper()
 	bin := filepath.Join(harness.dir, name)
+	p := program{name: name, helpers: fuzzHelpers}
+	if main != "" {
+		p.helpers = append(slices.Clone(p.helpers), main)
+	}
+	harness.compilePrograms(t, []program{p})
 	args := slices.Clone(harness.flags)
-	for _, src := range append(slices.Clone(fuzzHelpers), name+".c", main) {
-		if src != "" {
-			args = append(args, harness.object(t, filepath.Join(cDir, src)))
-		}
+	for _, src := range append(p.helpers, name+".c") {
+		args = append(args, harness.object(t, filepath.Join(cDir, src)))
 	}
 	for _, room := range engineRooms(t) {
 		args = append(args, engine.object(t, filepath.Join(engineDir, room)))

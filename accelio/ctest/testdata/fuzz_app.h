@@ -172,6 +172,10 @@ struct fuzz_held {
 	bool request;
 };
 
+/* Sets the callbacks for messages. */
+void app_receives(struct fuzz_app *a);
+/* The connection that a callback is about. */
+struct fuzz_conn *app_user_conn(void *user);
 struct fuzz_msg *app_msg_new(struct fuzz_conn *fc, enum fuzz_kind kind,
 			     uint8_t out, uint8_t in, uint8_t flags);
 void app_msg_free(struct fuzz_msg *fm);

@@ -434,8 +434,9 @@ static void outer_loop(void)
 	p[1].fd = xio_context_get_poll_fd(s.ctx);
 	p[0].events = p[1].events = POLLIN;
 	while (clock_ms() < end && c.over == 0) {
-		bool disconnect = c.responses == 50 && c.conn;
-
+		/* Before the poll: nothing else may be to come. */
+		if (c.responses == 50 && c.conn)
+			xio_disconnect(c.conn);
 		if (poll(p, 2, 8000) <= 0)
 			break;
 		if (p[0].revents)
@@ -451,8 +452,6 @@ static void outer_loop(void)
 					0, 20000, 1, 1)), 0);
 			xio_context_poll_wait(c.ctx, 0);
 		}
-		if (disconnect)
-			xio_disconnect(c.conn);
 	}
 	CHECK_EQ(c.responses, 50);
 	CHECK_EQ(c.over, 1);
