@@ -3,6 +3,7 @@
 package xio
 
 import (
+	"flag"
 	"os"
 	"os/exec"
 	"testing"
@@ -12,8 +13,8 @@ import (
 	"github.com/accelio/accelio-go/xio/cgo"
 )
 
-// suiteWith runs the suite once more, in a process whose library has an option on.
-// passed is a test that must have run there.
+// suiteWith runs the suite once more, in a process whose library has an option on,
+// without what is left out here. passed is a test that must have run there.
 func suiteWith(t *testing.T, option, passed string) {
 	t.Helper()
 	if library != "" {
@@ -21,7 +22,8 @@ func suiteWith(t *testing.T, option, passed string) {
 	}
 	exe, err := os.Executable()
 	require.NoError(t, err)
-	cmd := exec.CommandContext(suiteContext(t), exe, "-test.short", "-test.v", "-test.timeout="+suiteTime().String())
+	cmd := exec.CommandContext(suiteContext(t), exe, "-test.short", "-test.v", "-test.timeout="+suiteTime().String(),
+		"-test.skip="+flag.Lookup("test.skip").Value.String())
 	cmd.Env = append(os.Environ(), libraryEnv+"="+option)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
