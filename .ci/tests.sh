@@ -240,7 +240,7 @@ rdma_machine() {
 	local library out rc
 	part test/rdma || return
 	library=$(scripts/build-accelio.sh --check 2>/dev/null | sed -n 's/^library: *//p')
-	if [ -n "$library" ] && ldd "$library" | grep -q librdmacm; then
+	if [ -n "$library" ] && ldd "$library" | grep librdmacm >/dev/null; then
 		need 'qemu-system-x86_64 qemu-system-x86
 busybox busybox-static
 cpio cpio
