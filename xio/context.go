@@ -63,7 +63,7 @@ type Context struct {
 	sessions map[uint32]*Session // whose last event is to come here, by number
 	waiting  map[uint32]*pending // sessions that await a decision, by number
 	servers  map[*listener]struct{}
-	dialled  map[string]int // how often, see anew
+	dialled  map[string]*place // on libxio, see anew
 	closing  bool
 	grace    bool // something was given up a moment ago
 	finished bool
@@ -133,7 +133,7 @@ func NewContext(o ContextOptions) (*Context, error) {
 		sessions: map[uint32]*Session{},
 		waiting:  map[uint32]*pending{},
 		servers:  map[*listener]struct{}{},
-		dialled:  map[string]int{},
+		dialled:  map[string]*place{},
 		quiet:    make(chan struct{}),
 		done:     make(chan struct{}),
 	}

@@ -171,7 +171,12 @@ func (d *Dialer) connect(ctx context.Context, s *Session) (*Connection, error) {
 		}
 	}
 	if first && !cgo.Kin() && d.Context != nil {
-		home.do(func() { s.target = home.anew(s.target) })
+		spelled, done, err := home.anew(ctx, s.target)
+		if err != nil {
+			return nil, contextError("dial", s.uri, err)
+		}
+		defer done()
+		s.target = spelled
 	}
 	a := attempt{d: d, home: home, session: s, local: local}
 	c, err := a.dial(ctx)

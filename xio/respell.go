@@ -1,6 +1,7 @@
 package xio
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,11 +11,35 @@ import (
 // that is about to end, if both are of one Context and go to the same place; when the
 // peer closes them just then, libxio uses memory that it has freed, or loses the new
 // session's request and tells nobody. So each dial spells the address differently,
-// which libxio takes for another place. Driver only.
-func (c *Context) anew(target string) string {
-	n := c.dialled[target]
-	c.dialled[target]++
-	return respell(target, n)
+// which libxio takes for another place.
+//
+// Each then has sockets of its own to open, and many at once are too much for a libxio
+// that listens: one dial of a Context to a place connects at a time. The next may when
+// done has been called.
+func (c *Context) anew(ctx context.Context, target string) (spelled string, done func(), err error) {
+	var p *place
+	c.do(func() {
+		if p = c.dialled[target]; p == nil {
+			p = &place{turn: make(chan struct{}, 1)}
+			c.dialled[target] = p
+		}
+	})
+	if p == nil { // the Context has gone, and the dial will say so
+		return target, func() {}, nil
+	}
+	select {
+	case p.turn <- struct{}{}:
+	case <-ctx.Done():
+		return "", nil, ctx.Err()
+	}
+	p.dials++
+	return respell(target, p.dials-1), func() { <-p.turn }, nil
+}
+
+// place is one that a Context dials.
+type place struct {
+	turn  chan struct{} // full while a dial connects
+	dials int           // so far; whose turn it is
 }
 
 // spellings of a part of an IPv4 address, none more than three characters longer than
