@@ -66,6 +66,7 @@ type Context struct {
 	dialled  map[string]*place // on libxio, see anew
 	closing  bool
 	grace    bool // something was given up a moment ago
+	patient  bool // waits for the last events of sessions
 	finished bool
 	woke     bool
 	first    *call // of those whose goroutines are to be woken, see wakeUp
@@ -319,22 +320,26 @@ func (c *Context) beginClose() {
 // finish says whether everything is gone after Close began. A context whose
 // library half is past saving does not wait for what will never come.
 func (c *Context) finish() bool {
-	gone := c.counts.conns.Load() == 0 && (len(c.sessions) == 0 && len(c.servers) == 0 || c.cg.Poisoned())
-	if gone {
-		c.finished = true
+	switch {
+	case c.counts.conns.Load() > 0:
+		if !c.quietDone && c.lingering() {
+			c.quietDone = true
+			close(c.quiet)
+		}
+		return false
+	case len(c.sessions) == 0 && len(c.servers) == 0:
+	case c.cg.Poisoned():
+		c.leaveBehind()
+	default:
+		c.waitForLast()
+		return false
 	}
-	if !gone && !c.quietDone && c.lingering() {
-		c.quietDone = true
-		close(c.quiet)
-	}
-	return gone
+	c.finished = true
+	return true
 }
 
 // lingering says that only messages held by the application keep things alive.
 func (c *Context) lingering() bool {
-	if c.counts.conns.Load() == 0 {
-		return false
-	}
 	for _, conn := range c.conns {
 		if conn != nil && !conn.torn {
 			return false

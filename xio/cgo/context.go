@@ -9,6 +9,7 @@ package cgo
 #cgo noescape xg_look
 #cgo nocallback xg_look
 #cgo nocallback xg_wake
+#cgo nocallback xg_ctx_poison
 #cgo noescape xg_ctx_new
 */
 import "C"
@@ -137,6 +138,10 @@ func (c *Context) Free() {
 
 // Poisoned says that Free will leave the library's context behind.
 func (c *Context) Poisoned() bool { return C.xg_ctx_poisoned(c.p) != 0 }
+
+// Poison makes Free leave the library's context behind, because the library will not
+// end everything on it.
+func (c *Context) Poison() { C.xg_ctx_poison(c.p) }
 
 // Orphans is how many aborted connections the library still has, each with a session
 // that ends with it. Only libxio keeps any.

@@ -219,6 +219,11 @@ int xg_ctx_poisoned(struct xg_ctx *c)
 	return c->poisoned;
 }
 
+void xg_ctx_poison(struct xg_ctx *c)
+{
+	c->poisoned = 1;
+}
+
 uint64_t xg_ctx_receive_bytes(struct xg_ctx *c)
 {
 	return c->used_bytes;

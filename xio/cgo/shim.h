@@ -213,6 +213,7 @@ struct xg_ctx *xg_ctx_new(const struct xg_limits *lim, int *err);
 void xg_ctx_free(struct xg_ctx *c, int keep);
 int xg_ctx_poll_fd(struct xg_ctx *c);
 int xg_ctx_poisoned(struct xg_ctx *c);
+void xg_ctx_poison(struct xg_ctx *c);
 uint64_t xg_ctx_receive_bytes(struct xg_ctx *c);
 /* Connections that were aborted and that the library has not ended yet; each is the
  * last of its session. Drop ends those of some age, at some risk; see orphan.c. */
