@@ -89,20 +89,21 @@ type Connection struct {
 	stats    counters
 
 	// Driver only.
-	cg        *cgo.Conn
-	key       unsafe.Pointer
-	gen       uint32
-	sessionID uint32 // server side
-	isDown    bool
-	torn      bool
-	freed     bool
-	rejected  bool          // server side: the session was turned away
-	setup     bool          // server side: only for set-up, the session goes elsewhere
-	held      int           // messages of the peer not yet answered or released
-	asked     int           // of these, requests
-	cancels   int           // cancellations of the batch that is being submitted
-	idle      chan struct{} // Drain waits for held to become zero
-	reqs      []*Request
+	cg         *cgo.Conn
+	key        unsafe.Pointer
+	gen        uint32
+	sessionID  uint32 // server side
+	isDown     bool
+	torn       bool
+	freed      bool
+	deviceGone bool          // that of RDMA below it
+	rejected   bool          // server side: the session was turned away
+	setup      bool          // server side: only for set-up, the session goes elsewhere
+	held       int           // messages of the peer not yet answered or released
+	asked      int           // of these, requests
+	cancels    int           // cancellations of the batch that is being submitted
+	idle       chan struct{} // Drain waits for held to become zero
+	reqs       []*Request
 
 	once sync.Once
 }
@@ -254,6 +255,9 @@ func (c *Connection) connect(a *cgo.Connect, private []byte) Code {
 		return ErrClosed
 	}
 	if c.rdma {
+		if rdmaDevices.none() {
+			return Code(syscall.ENODEV)
+		}
 		if rc := cgo.RDMARoom(); rc != 0 {
 			return Code(rc)
 		}
@@ -298,6 +302,9 @@ func (c *Connection) makeCalls() {
 // established: messages may flow.
 func (c *Connection) established() {
 	c.peer, c.local = c.cg.Addrs()
+	if c.rdma {
+		c.ctx.watchDevice(c.local.Addr())
+	}
 	if c.setState(StateConnecting, StateUp) {
 		close(c.settled)
 	}
@@ -356,6 +363,9 @@ func (c *Connection) setDown(e *Error) {
 
 // lost: the library says that the connection has ended.
 func (c *Connection) lost(e *cgo.Event) {
+	if c.rdma && c.deviceLost(rdmaDevices.lost(c.local.Addr())) {
+		return // the peer may have noticed first
+	}
 	err := &Error{Op: "connection", URI: c.uri, Code: Code(e.Status)}
 	if c.server == nil && c.State() == StateConnecting {
 		err.Op = "dial"
@@ -384,7 +394,7 @@ func (c *Connection) teardown(e *cgo.Event) {
 	// After an abort the library returns nothing that was in flight.
 	for i := range c.endSlots() {
 		if cl := &c.win.calls[i]; cl.inFlight {
-			cl.end(nil, &Error{Op: "call", URI: c.uri, Code: ErrMsgFlushed})
+			cl.end(nil, c.blame(&Error{Op: "call", URI: c.uri, Code: ErrMsgFlushed}))
 		}
 	}
 	c.state.Store(int32(StateClosed))
@@ -465,7 +475,7 @@ func (c *Connection) ended(e *cgo.Event) {
 	if err.Code == ErrMsgSize && !cl.oneWay {
 		err.Text = "the response is larger than MaxResponse"
 	}
-	cl.end(nil, err)
+	cl.end(nil, c.blame(err))
 }
 
 // delivered: the peer's application has seen a request of ours.

@@ -73,6 +73,7 @@ type Context struct {
 	last     *call
 	linger   linger
 	nudge    nudge
+	watch    deviceWatch
 	inFlight int    // messages of this side that the library has, or events tell of
 	read     int    // events of the last turn that were handled
 	more     uint32 // atomic, for a driver that looks: there are submissions

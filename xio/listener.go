@@ -4,8 +4,10 @@ import (
 	"errors"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
+	"syscall"
 	"unsafe"
 
 	"github.com/accelio/accelio-go/xio/cgo"
@@ -16,6 +18,7 @@ import (
 type listener struct {
 	server *Server
 	ctx    *Context
+	addr   netip.Addr
 	port   uint16
 
 	// Driver only.
@@ -23,6 +26,7 @@ type listener struct {
 	key     unsafe.Pointer
 	gen     uint32
 	stopped bool
+	lost    bool // its device has gone
 }
 
 // maxPortalURI is the most that a portal's URI takes of a session's set-up.
@@ -71,6 +75,7 @@ func (s *Server) portalContext(i int) (*Context, error) {
 // open starts listening.
 func (l *listener) open(addr uri) error {
 	code := ErrClosed
+	l.addr, _ = netip.ParseAddr(addr.host)
 	l.ctx.do(func() { code = l.listen(addr.String()) })
 	if code != 0 {
 		return &Error{Op: "listen", URI: addr.String(), Code: code, Text: rdmaHint(l.server.rdma(), code)}
@@ -86,6 +91,9 @@ func (l *listener) listen(target string) Code {
 	}
 	s := l.server
 	if s.rdma() {
+		if rdmaDevices.none() {
+			return Code(syscall.ENODEV)
+		}
 		if rc := cgo.RDMARoom(); rc != 0 {
 			return Code(rc)
 		}
@@ -108,6 +116,9 @@ func (l *listener) listen(target string) Code {
 	}
 	l.cg, l.port = cg, uint16(port)
 	l.ctx.servers[l] = struct{}{}
+	if s.rdma() {
+		l.ctx.watchDevice(l.addr)
+	}
 	return 0
 }
 

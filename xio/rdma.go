@@ -233,7 +233,7 @@ func rdmaHint(rdma bool, code Code) string {
 	case code == Code(syscall.ENOPROTOOPT) && cgo.RDMADevices() == 0:
 		return "libxio was built without RDMA, or found no device when it started: see 'rdma link', and docs/rdma.md"
 	case code == Code(syscall.ENODEV), code == Code(syscall.EADDRNOTAVAIL):
-		return "no RDMA device has this address: see 'rdma link', and docs/rdma.md"
+		return "no RDMA device has this address, or it has gone: see 'rdma link', and docs/rdma.md; libxio looks for devices once, when the program starts"
 	case code == Code(syscall.ENOMEM), code == ErrNoBufs:
 		return cgo.LockedMemory
 	case code == ErrTimeout:

@@ -114,11 +114,21 @@ static void forget_records(struct xg_conn *cn)
 	}
 }
 
+/*
+ * What the library may still know of, one that was left and the slots of its
+ * messages, is never freed.
+ */
 static void conn_drop(struct xg_conn *cn)
 {
 	struct xg_block *b;
 
 	forget_records(cn);
+	if (cn->left) {
+		xg_slots_leave(cn);
+		cn->ctx->conns[cn->index] = NULL;
+		xg_reserve(cn->ctx, -EV_CONN);
+		return;
+	}
 	while ((b = cn->assigned)) {
 		cn->assigned = b->next;
 		xg_block_put(cn->ctx, b);
@@ -219,6 +229,24 @@ int xg_abort(struct xg_conn *cn)
 	cn->torn = 1;
 	push_conn(cn, XG_EV_CONN_TORN, 0);
 	return 0;
+}
+
+void xg_conn_leave(struct xg_conn *cn)
+{
+	uint32_t i;
+
+	if (cn->torn)
+		return;
+	for (i = 0; cn->tx && i < cn->depth; i++)
+		xg_tx_ended(&cn->tx[i], XIO_E_MSG_FLUSHED);
+	cn->xio = NULL;
+	cn->session = NULL;
+	cn->kind = 0;
+	cn->down = 1;
+	cn->torn = 1;
+	cn->left = 1;
+	cn->ctx->poisoned = 1;
+	push_conn(cn, XG_EV_CONN_TORN, XIO_E_SESSION_DISCONNECTED);
 }
 
 static void read_addrs(struct xg_conn *cn)

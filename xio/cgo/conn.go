@@ -203,6 +203,10 @@ func (cn *Conn) Disconnect() int { return int(C.xg_disconnect(cn.c())) }
 // flight are not returned.
 func (cn *Conn) Abort() int { return int(C.xg_abort(cn.c())) }
 
+// Leave ends a connection, with its messages, that the library will never end: EvConnTorn
+// follows. What the library has of it stays allocated, and so does its context.
+func (cn *Conn) Leave() { C.xg_conn_leave(cn.c()) }
+
 // Free destroys the connection: after EvConnTorn, with no slot in use.
 //
 // Implements:

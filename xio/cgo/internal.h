@@ -119,6 +119,7 @@ struct xg_conn {
 	int			up;		/* established at least once */
 	int			down;		/* an ending event was seen */
 	int			torn;
+	int			left;		/* behind, see xg_conn_leave */
 	uint32_t		reject_reason;	/* of the server, if it was told */
 	uint32_t		reject_len;
 	void			*reject_data;
@@ -185,6 +186,7 @@ void xg_server_left(struct xg_server *sv);
 /* rxmem.c */
 struct xg_block *xg_block_get(struct xg_ctx *c, uint64_t len);
 void xg_block_put(struct xg_ctx *c, struct xg_block *b);
+void xg_block_leave(struct xg_ctx *c, struct xg_block *b);
 void xg_block_drain(struct xg_ctx *c);
 struct xg_block *xg_assigned_take(struct xg_conn *cn, const void *base);
 
@@ -192,6 +194,7 @@ struct xg_block *xg_assigned_take(struct xg_conn *cn, const void *base);
 int xg_rx_grow(struct xg_conn *cn);
 void xg_rx_put(struct xg_rx *r);
 void xg_slots_free(struct xg_conn *cn);
+void xg_slots_leave(struct xg_conn *cn);
 void xg_view_of(struct xg_view *v, struct xio_vmsg *m);
 void xg_fill_out(struct xio_vmsg *m, const struct xg_out *o, uint8_t *buf);
 

@@ -47,6 +47,13 @@ struct xg_block *xg_block_get(struct xg_ctx *c, uint64_t len)
 	return b;
 }
 
+/* It is the library's for ever, and counts no more. */
+void xg_block_leave(struct xg_ctx *c, struct xg_block *b)
+{
+	if (b)
+		c->used_bytes -= UINT64_C(1) << (b->class_no + XG_MEM_SHIFT);
+}
+
 void xg_block_put(struct xg_ctx *c, struct xg_block *b)
 {
 	uint64_t size;

@@ -308,6 +308,9 @@ const void *xg_conn_reject_data(struct xg_conn *cn, uint32_t *len);
 int xg_disconnect(struct xg_conn *cn);
 /* Ends a connection that never came up. */
 int xg_abort(struct xg_conn *cn);
+/* Ends it, with its messages, because the library never will. What the library has of it
+ * stays allocated, and its context too. */
+void xg_conn_leave(struct xg_conn *cn);
 /* After CONN_TORN, once no slot is in use. */
 int xg_conn_free(struct xg_conn *cn);
 

@@ -129,6 +129,26 @@ void xg_slots_free(struct xg_conn *cn)
 	free(cn->rx_buf);
 }
 
+/* Late callbacks find slots that await nothing; those of requests have ended. */
+void xg_slots_leave(struct xg_conn *cn)
+{
+	struct xg_block *b;
+	uint32_t i, k;
+
+	for (i = 0; i < cn->rx_chunks; i++)
+		for (k = 0; k < XG_RX_CHUNK; k++) {
+			struct xg_rx *r = &cn->rx_chunk[i][k];
+
+			r->state = XG_SLOT_FREE;
+			xg_block_leave(cn->ctx, r->block);
+		}
+	for (b = cn->assigned; b; b = b->next)
+		xg_block_leave(cn->ctx, b);
+	if (cn->tx_reserved)
+		xg_reserve(cn->ctx, -TX_EVENTS * (int)cn->depth);
+	xg_reserve(cn->ctx, -RX_EVENTS * XG_RX_CHUNK * (int)cn->rx_chunks);
+}
+
 void xg_rx_put(struct xg_rx *r)
 {
 	struct xg_conn *cn = r->conn;

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package xio
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// device is an RDMA device of this machine by the kernel's names: its own, and that of
+// its half for programs, which ends with the device even while programs keep the rest.
+type device struct{ name, verbs string }
+
+// deviceTable remembers which device an address of this machine belongs to, and which
+// devices have gone: for good, because libxio looks for devices once.
+type deviceTable struct {
+	sys string // where the kernel tells of them
+
+	mu   sync.Mutex
+	gone map[device]bool // those there were at first, and whether they have gone
+	at   map[netip.Addr]device
+}
+
+var rdmaDevices = deviceTable{sys: "/sys/class"}
+
+// learn finds the device of an address, while there is one. It reads many files.
+func (t *deviceTable) learn(a netip.Addr) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.begin()
+	if _, ok := t.at[a]; !ok {
+		t.at[a] = t.find(a)
+	}
+}
+
+// lost is the name of the device of an address, if that has gone; otherwise nothing.
+func (t *deviceTable) lost(a netip.Addr) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if d, ok := t.at[a]; ok && t.look(d) {
+		return d.name
+	}
+	return ""
+}
+
+// none says that all devices have gone.
+func (t *deviceTable) none() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.begin()
+	for d := range t.gone {
+		if !t.look(d) {
+			return false
+		}
+	}
+	return len(t.gone) > 0
+}
+
+// begin takes note of the devices there are, once.
+func (t *deviceTable) begin() {
+	if t.gone != nil {
+		return
+	}
+	t.gone, t.at = map[device]bool{}, map[netip.Addr]device{}
+	list, _ := os.ReadDir(filepath.Join(t.sys, "infiniband_verbs"))
+	for _, e := range list {
+		if name, err := t.read("infiniband_verbs", e.Name(), "ibdev"); err == nil {
+			t.gone[device{name, e.Name()}] = false
+		}
+	}
+}
+
+// look says whether the device has gone, if that is sure. Another may have its number
+// by now.
+func (t *deviceTable) look(d device) bool {
+	if d.name == "" || t.gone[d] {
+		return d.name != ""
+	}
+	name, err := t.read("infiniband_verbs", d.verbs, "ibdev")
+	t.gone[d] = errors.Is(err, fs.ErrNotExist) || err == nil && name != d.name
+	return t.gone[d]
+}
+
+// find is the device whose network device has the address, or, where the kernel knows
+// none, the only one there is. The zero device: it cannot be told.
+func (t *deviceTable) find(a netip.Addr) device {
+	var only device
+	on := interfaceOf(a)
+	for d := range t.gone {
+		if on != "" && t.belongs(d, on) {
+			return d
+		}
+		only = d
+	}
+	if len(t.gone) != 1 {
+		return device{}
+	}
+	return only
+}
+
+// belongs says whether a network device is one of the RDMA device's: of one of its
+// ports for RoCE, of the same adapter for InfiniBand.
+func (t *deviceTable) belongs(d device, netdev string) bool {
+	base := filepath.Join(t.sys, "infiniband", d.name)
+	if _, err := os.Lstat(filepath.Join(base, "device/net", netdev)); err == nil {
+		return true
+	}
+	entries, _ := filepath.Glob(filepath.Join(base, "ports/*/gid_attrs/ndevs/*"))
+	for _, e := range entries {
+		if name, err := os.ReadFile(e); err == nil && strings.TrimSpace(string(name)) == netdev {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *deviceTable) read(path ...string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(t.sys, filepath.Join(path...)))
+	return strings.TrimSpace(string(b)), err
+}
+
+// interfaceOf is the name of the network device that has the address, or nothing.
+func interfaceOf(a netip.Addr) string {
+	a = a.Unmap().WithZone("")
+	list, _ := net.Interfaces()
+	for _, i := range list {
+		addrs, _ := i.Addrs()
+		for _, n := range addrs {
+			if p, err := netip.ParsePrefix(n.String()); err == nil && p.Addr() == a {
+				return i.Name
+			}
+		}
+	}
+	return ""
+}
