@@ -27,7 +27,7 @@ type deviceTable struct {
 	at   map[netip.Addr]device
 }
 
-var rdmaDevices = deviceTable{sys: "/sys/class"}
+var rdmaDevices = &deviceTable{sys: "/sys/class"}
 
 // learn finds the device of an address, while there is one. It reads many files.
 func (t *deviceTable) learn(a netip.Addr) {

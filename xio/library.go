@@ -78,7 +78,8 @@ type LibraryOptions struct {
 	// Segments is how many pieces of memory a peer may lay out a message in, or
 	// the room for an answer; it is told when it connects. From MaxSegments to 256.
 	// What this package sends has up to MaxSegments in any case. Zero means
-	// MaxSegments.
+	// MaxSegments. An installed libxio then needs more memory for every message in
+	// flight: 64 KiB on either side where this is 256.
 	Segments int
 }
 
