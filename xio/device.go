@@ -3,19 +3,22 @@
 package xio
 
 import (
-	"errors"
-	"io/fs"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 )
 
-// device is an RDMA device of this machine by the kernel's names: its own, and that of
-// its half for programs, which ends with the device even while programs keep the rest.
-type device struct{ name, verbs string }
+// device is an RDMA device of this machine by its name, and the file that names it in its
+// half for programs, which ends with the device even while programs keep the rest.
+type device struct {
+	name string
+	file string
+	ino  uint64
+}
 
 // deviceTable remembers which device an address of this machine belongs to, and which
 // devices have gone: for good, because libxio looks for devices once.
@@ -70,21 +73,27 @@ func (t *deviceTable) begin() {
 	t.gone, t.at = map[device]bool{}, map[netip.Addr]device{}
 	list, _ := os.ReadDir(filepath.Join(t.sys, "infiniband_verbs"))
 	for _, e := range list {
-		if name, err := t.read("infiniband_verbs", e.Name(), "ibdev"); err == nil {
-			t.gone[device{name, e.Name()}] = false
+		file := filepath.Join(t.sys, "infiniband_verbs", e.Name(), "ibdev")
+		var st syscall.Stat_t
+		if name, err := os.ReadFile(file); err == nil && syscall.Stat(file, &st) == nil {
+			t.gone[device{strings.TrimSpace(string(name)), file, st.Ino}] = false
 		}
 	}
 }
 
-// look says whether the device has gone, if that is sure. Another may have its number
-// by now.
+// look says whether the device has gone, if that is sure. Another may have its place by
+// now, even one of its name.
 func (t *deviceTable) look(d device) bool {
 	if d.name == "" || t.gone[d] {
 		return d.name != ""
 	}
-	name, err := t.read("infiniband_verbs", d.verbs, "ibdev")
-	t.gone[d] = errors.Is(err, fs.ErrNotExist) || err == nil && name != d.name
-	return t.gone[d]
+	var st syscall.Stat_t
+	err := syscall.Stat(d.file, &st)
+	gone := err == syscall.ENOENT || err == syscall.ENOTDIR || err == nil && st.Ino != d.ino
+	if gone {
+		t.gone[d] = true
+	}
+	return gone
 }
 
 // find is the device whose network device has the address, or, where the kernel knows
@@ -118,11 +127,6 @@ func (t *deviceTable) belongs(d device, netdev string) bool {
 		}
 	}
 	return false
-}
-
-func (t *deviceTable) read(path ...string) (string, error) {
-	b, err := os.ReadFile(filepath.Join(t.sys, filepath.Join(path...)))
-	return strings.TrimSpace(string(b)), err
 }
 
 // interfaceOf is the name of the network device that has the address, or nothing.

@@ -12,8 +12,10 @@ import (
 // but ends nothing by itself, neither connections nor messages, and its keepalive does
 // not either. Driver only.
 type deviceWatch struct {
-	on   bool
-	seen map[netip.Addr]bool // addresses whose devices are known
+	on    bool
+	seen  map[netip.Addr]bool // addresses whose devices are known
+	timer *time.Timer
+	due   submission
 }
 
 // deviceLook is how often a Context with something over RDMA looks for the devices.
@@ -39,8 +41,15 @@ func (c *Context) watchDevice(local netip.Addr) {
 	}
 }
 
+// lookForDevices makes the next look, with what the first one made.
 func (c *Context) lookForDevices() {
-	time.AfterFunc(deviceLook, func() { c.post(c.endLost) })
+	w := &c.watch
+	if w.timer != nil {
+		w.timer.Reset(deviceLook)
+		return
+	}
+	w.due.fn = c.endLost
+	w.timer = time.AfterFunc(deviceLook, func() { c.push(&w.due, subFunc) })
 }
 
 // endLost looks on while anything is left over RDMA.
@@ -48,18 +57,22 @@ func (c *Context) endLost() {
 	if c.finished {
 		return
 	}
-	lost := map[netip.Addr]string{}
-	for a := range c.watch.seen {
-		lost[a] = rdmaDevices.lost(a)
+	var asked netip.Addr // mostly all have the same
+	var name string
+	lost := func(a netip.Addr) string {
+		if a != asked {
+			asked, name = a, rdmaDevices.lost(a)
+		}
+		return name
 	}
 	c.watch.on = false
 	for _, conn := range c.conns {
-		if conn != nil && conn.rdma && !conn.torn && !conn.deviceLost(lost[conn.local.Addr()]) {
+		if conn != nil && conn.rdma && !conn.torn && !conn.deviceLost(lost(conn.local.Addr())) {
 			c.watch.on = true
 		}
 	}
 	for l := range c.servers {
-		if l.server.rdma() && !l.stopped && !l.lost && !l.deviceLost(lost[l.addr]) {
+		if l.server.rdma() && !l.stopped && !l.lost && !l.deviceLost(lost(l.addr)) {
 			c.watch.on = true
 		}
 	}

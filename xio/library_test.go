@@ -27,7 +27,7 @@ func suiteWith(t *testing.T, option, passed string) {
 	cmd.Env = append(os.Environ(), libraryEnv+"="+option)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatalf("%v\n%s", err, tail(out, 20000))
+		t.Fatalf("%v\n%s", err, tail(out, 100000))
 	}
 	require.Contains(t, string(out), "--- PASS: "+passed)
 }
