@@ -104,13 +104,13 @@ func benchMessenger(b testing.TB, name messenger.EntityName, p messenger.Policy,
 	r := messenger.NewRegistry()
 	messages.Register(r)
 	m, err := New(messenger.Config{Name: name, Registry: r, Auth: messenger.AuthNone{}, DisableHeaderCRC: !crc, DisableDataCRC: !crc},
-		Options{PortalThreads: 1})
+		Options{TransportType: Transport, PortalThreads: 1})
 	require.NoError(b, err)
 	require.NoError(b, m.SetDefaultPolicy(p))
 	d := new(fastEcho)
 	m.AddDispatcherHead(d)
 	if bind {
-		a, _ := messenger.ParseEntityAddr("xio:127.0.0.1:0")
+		a := place(b)
 		require.NoError(b, m.Bind(a))
 	}
 	b.Cleanup(func() {

@@ -15,9 +15,9 @@ import (
 func harness() messengertest.Harness {
 	return messengertest.Harness{
 		New: func(cfg messenger.Config) (messenger.Messenger, error) {
-			return xiomessenger.New(cfg, xiomessenger.Options{PortalThreads: 1})
+			return xiomessenger.New(cfg, xiomessenger.Options{TransportType: xiomessenger.Transport, PortalThreads: 1})
 		},
-		Bind:  "xio:127.0.0.1:0",
+		Bind:  xiomessenger.Place,
 		Leaks: leaks,
 	}
 }

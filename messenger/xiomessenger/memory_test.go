@@ -168,10 +168,10 @@ func TestR34_R37_Portals(t *testing.T) {
 	messages.Register(r)
 	make := func(num int64) *XioMessenger {
 		m, err := New(messenger.Config{Name: messenger.EntityName{Type: messenger.EntityOSD, Num: num}, Registry: r, Auth: messenger.AuthNone{}},
-			Options{PortalThreads: 3})
+			Options{TransportType: Transport, PortalThreads: 3})
 		require.NoError(t, err)
 		require.NoError(t, m.SetDefaultPolicy(messenger.LosslessPeer()))
-		a, _ := messenger.ParseEntityAddr("xio:127.0.0.1:0")
+		a := place(t)
 		require.NoError(t, m.Bind(a))
 		require.NoError(t, m.Start())
 		t.Cleanup(func() { m.Shutdown(); m.Wait() })

@@ -41,15 +41,15 @@ func TestMessagesOfAllSizes(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	reg := messenger.NewRegistry()
 	messages.Register(reg)
-	srv, err := New(messenger.Config{Name: messenger.EntityName{Type: messenger.EntityOSD}, Registry: reg, Auth: messenger.AuthNone{}, Logger: log}, Options{})
+	srv, err := New(messenger.Config{Name: messenger.EntityName{Type: messenger.EntityOSD}, Registry: reg, Auth: messenger.AuthNone{}, Logger: log}, Options{TransportType: Transport})
 	require.NoError(t, err)
 	srv.SetDefaultPolicy(messenger.StatefulServer())
 	es := &echo{reply: true, ev: make(chan string, 10)}
 	srv.AddDispatcherTail(es)
-	a, _ := messenger.ParseEntityAddr("xio:127.0.0.1:0")
+	a := place(t)
 	require.NoError(t, srv.Bind(a))
 	require.NoError(t, srv.Start())
-	cl, err := New(messenger.Config{Name: messenger.EntityName{Type: messenger.EntityClient, Num: -1}, Registry: reg, Auth: messenger.AuthNone{}, Logger: log}, Options{})
+	cl, err := New(messenger.Config{Name: messenger.EntityName{Type: messenger.EntityClient, Num: -1}, Registry: reg, Auth: messenger.AuthNone{}, Logger: log}, Options{TransportType: Transport})
 	require.NoError(t, err)
 	cl.SetDefaultPolicy(messenger.LosslessClient())
 	ec := &echo{ev: make(chan string, 10)}

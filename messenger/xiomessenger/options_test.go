@@ -38,12 +38,12 @@ func TestR30_R31_PortalsAreDriven(t *testing.T) {
 			messages.Register(reg)
 			start := func(name messenger.EntityName, p messenger.Policy, portals int, d messenger.Dispatcher, bind bool) *XioMessenger {
 				m, err := New(messenger.Config{Name: name, Registry: reg, Auth: messenger.AuthNone{}},
-					Options{PortalThreads: portals, Drive: drive})
+					Options{TransportType: Transport, PortalThreads: portals, Drive: drive})
 				require.NoError(t, err)
 				require.NoError(t, m.SetDefaultPolicy(p))
 				m.AddDispatcherHead(d)
 				if bind {
-					a, _ := messenger.ParseEntityAddr("xio:127.0.0.1:0")
+					a := place(t)
 					require.NoError(t, m.Bind(a))
 				}
 				require.NoError(t, m.Start())
