@@ -142,7 +142,8 @@ func (c *Connection) Done() <-chan struct{} { return c.down }
 
 // Err is why the connection ended, an *[Error], nil while it stands. After a Close
 // on this side it matches ErrClosed, after a Close by the peer ErrSessionClosed,
-// after the loss of the peer ErrSessionDisconnected.
+// after the loss of the peer ErrSessionDisconnected, and after that of the RDMA device
+// below syscall.ENODEV too.
 func (c *Connection) Err() error {
 	if e := c.err.Load(); e != nil {
 		return e

@@ -96,6 +96,7 @@ func Dial(ctx context.Context, uri string) (*Connection, error) {
 //   - ErrSessionRejected: the server's policy, or its limits, said no; the
 //     error also matches the server's reason where the library tells it
 //   - syscall.ENOPROTOOPT: rdma:// without RDMA; the text says how to get it
+//   - syscall.ENODEV: no RDMA device has the address, or it has gone
 //   - ErrTimeout: no answer in time
 //   - ErrMsgCanceled: ctx ended otherwise
 //   - ErrMsgInvalid, ErrMsgSize: options out of range, PrivateData too long

@@ -134,8 +134,9 @@ func Serve(ctx context.Context, uri string, h Handler) error {
 // Errors: ErrAddr for a URI that cannot be used, or whose host does not resolve,
 // and ErrTimeout if that takes more than 10 s;
 // ErrMsgInvalid and ErrMsgSize for options out of range, and without any handler;
-// ErrClosed if the Context is closed; syscall.EADDRINUSE, syscall.EADDRNOTAVAIL
-// and their like from the system.
+// ErrClosed if the Context is closed; syscall.ENODEV where no RDMA device has the
+// address, or it has gone; syscall.EADDRINUSE, syscall.EADDRNOTAVAIL and their like from
+// the system.
 //
 // Implements:
 //
