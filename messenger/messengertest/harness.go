@@ -19,7 +19,8 @@ import (
 type Harness struct {
 	// New makes a messenger that is not yet started.
 	New func(messenger.Config) (messenger.Messenger, error)
-	// Bind is an address to bind to, with port 0.
+	// Bind is an address to bind to, with port 0. The IP address after it must be one of
+	// the machine too.
 	Bind string
 	// Leaks, if not nil, is called when a test and all its messengers have
 	// ended, to look for what they have left behind.
