@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"github.com/accelio/accelio-go/xio/cgo"
@@ -60,6 +61,7 @@ type Connection struct {
 	rdma        bool // the transport is RDMA
 	maxResponse int
 	copyMax     int // see Dialer.CopyResponse
+	closeTime   time.Duration
 	depth       int
 	disp        *dispatcher // nil: no handler
 	maxPending  int
@@ -97,6 +99,7 @@ type Connection struct {
 	torn       bool
 	freed      bool
 	deviceGone bool          // that of RDMA below it
+	bound      *time.Timer   // of its end, see endWithin
 	rejected   bool          // server side: the session was turned away
 	setup      bool          // server side: only for set-up, the session goes elsewhere
 	held       int           // messages of the peer not yet answered or released
@@ -325,6 +328,9 @@ func (c *Connection) stop() {
 	if c.cg == nil || c.torn {
 		return
 	}
+	if c.bound == nil {
+		c.endWithin(c.closeTime + closeGrace)
+	}
 	if c.State() == StateConnecting {
 		c.setDown(&Error{Op: "dial", URI: c.uri, Code: ErrClosed})
 		switch {
@@ -392,6 +398,9 @@ func (c *Connection) teardown(e *cgo.Event) {
 	}
 	c.setDown(&Error{Op: "connection", URI: c.uri, Code: code})
 	c.torn = true
+	if c.bound != nil {
+		c.bound.Stop()
+	}
 	// After an abort the library returns nothing that was in flight.
 	for i := range c.endSlots() {
 		if cl := &c.win.calls[i]; cl.inFlight {

@@ -89,13 +89,7 @@ func (c *Connection) deviceLost(name string) bool {
 		return c.deviceGone
 	}
 	c.deviceGone = true
-	time.AfterFunc(deviceGrace, func() {
-		c.ctx.post(func() {
-			if !c.torn {
-				c.cg.Leave()
-			}
-		})
-	})
+	c.endWithin(deviceGrace)
 	c.setDown(&Error{Op: "connection", URI: c.uri, Code: ErrSessionDisconnected, Errno: syscall.ENODEV, Text: deviceLostText(name)})
 	c.ctx.cg.Poison()
 	c.cg.SetCloseTime(1)

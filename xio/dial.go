@@ -137,6 +137,14 @@ func copyMax(n int) int {
 	return max(n, 0)
 }
 
+// closeTime is CloseTimeout with its default worked out.
+func closeTime(d time.Duration) time.Duration {
+	if d == 0 {
+		return defaultTimeout
+	}
+	return d
+}
+
 // maxCloseTimeout is what fits the library's 16 bits.
 const maxCloseTimeout = 65535 * time.Second
 
@@ -235,6 +243,7 @@ func (a *attempt) dial(ctx context.Context) (*Connection, error) {
 	c.rdma = strings.HasPrefix(a.session.target, "rdma://")
 	c.maxResponse = d.MaxResponse
 	c.copyMax = copyMax(d.CopyResponse)
+	c.closeTime = closeTime(d.CloseTimeout)
 	if c.depth = d.QueueDepth; c.depth == 0 {
 		c.depth = defaultDepth
 	}

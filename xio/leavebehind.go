@@ -6,6 +6,30 @@ import (
 	"github.com/accelio/accelio-go/xio/cgo"
 )
 
+// closeGrace is how much longer than CloseTimeout libxio may take to end a connection that
+// was closed. Over RDMA it forgets, now and then, one whose peer closed it as well while
+// thousands of its requests were unanswered.
+const closeGrace = 5 * time.Second
+
+// endWithin leaves the connection behind if the library has not ended it by then. Driver
+// only.
+func (c *Connection) endWithin(d time.Duration) {
+	if cgo.Kin() {
+		return
+	}
+	if c.bound != nil {
+		c.bound.Reset(d)
+		return
+	}
+	c.bound = time.AfterFunc(d, func() {
+		c.ctx.post(func() {
+			if !c.torn {
+				c.cg.Leave()
+			}
+		})
+	})
+}
+
 // lastGrace is how long a Context that closes waits for the last events of sessions
 // whose connections have all ended. They follow at once, but libxio forgets that of a
 // session whose client leaves, over RDMA, while it is being turned away.
