@@ -166,6 +166,7 @@ over() {
 while read -r m; do insmod "/modules/$m.ko" || over "broken: module $m"; done </modules/order
 ip link set lo up
 ip addr add $RDMA_ADDR/24 dev dummy0
+ip addr add 10.77.0.2/24 dev dummy0 # another path
 ip link set dummy0 mtu 4200 up # packets of 4096 bytes
 rdma link add rxe0 type rxe netdev dummy0 || over 'broken: no rxe0'
 n=0
