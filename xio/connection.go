@@ -169,8 +169,9 @@ func (c *Connection) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.loc
 func (c *Connection) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.peer) }
 
 // Close closes the connection gracefully and waits until the library is done
-// with it, no longer than CloseTimeout for the peer. Requests in flight end with
-// ErrMsgFlushed; those the peer sent keep their memory until they are answered,
+// with it, no longer than CloseTimeout for the peer. An installed libxio gets five seconds
+// more; what it has not ended by then it keeps until the program ends. Requests in flight
+// end with ErrMsgFlushed; those the peer sent keep their memory until they are answered,
 // and responses until their Release. Close may be called any number of times, from
 // any goroutine but the driver; every call waits, and returns nil.
 //
