@@ -22,7 +22,8 @@ func TestNoAllocations(t *testing.T) {
 	// DriveAuto makes something anew each time it leaves the netpoller: that costs
 	// by the wait, not by the message.
 	there, here := newContext(t, ContextOptions{Drive: DrivePark}), newContext(t, ContextOptions{Drive: DrivePark})
-	s := listen(t, ListenConfig{Context: there, OnMsg: func(*OneWay) {}}, HandlerFunc(func(r *Request) {
+	seen := make(chan struct{}, 1)
+	s := listen(t, ListenConfig{Context: there, OnMsg: func(*OneWay) { seen <- struct{}{} }}, HandlerFunc(func(r *Request) {
 		if err := r.Reply(&Message{Header: r.Header(), Data: r.Data()}); err != nil {
 			panic(err)
 		}
@@ -57,7 +58,13 @@ func TestNoAllocations(t *testing.T) {
 			}
 			return <-ended
 		},
-		"Deliver": func() error { return c.Deliver(ctx, small) },
+		"Deliver": func() error {
+			err := c.Deliver(ctx, small)
+			if err == nil {
+				<-seen // or more and more of them wait for a worker
+			}
+			return err
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const messages = 50 // each is a wake-up or two: dear on a busy machine

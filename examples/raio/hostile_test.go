@@ -229,7 +229,8 @@ func TestDiskFull(t *testing.T) {
 			port := s.URI()[strings.LastIndexByte(s.URI(), ':')+1:]
 			p := launch(t, libraryPath(t), libraioClient(t), "put", "127.0.0.1", port, "file", local, "65536", "4")
 			require.Equal(t, 1, p.wait())
-			require.Contains(t, p.err.String(), "No space left on device")
+			// Of those under way, the one that had some room may be the first to end.
+			require.Regexp(t, "No space left on device|operation is short", p.err.String())
 		}
 
 		// The server goes on, and so does the file.
