@@ -45,11 +45,11 @@ func (l *lines) String() string {
 // The device goes away under messages of every kind. Each of them ends, whoever comes
 // later is told what has happened and what helps, and everything closes.
 func TestDeviceRemoved(t *testing.T) {
-	needsRDMA(t)
 	device := os.Getenv(removeEnv)
 	if device == "" {
 		t.Skip("not run: it takes the machine's device away, see test/rdma/run")
 	}
+	require.True(t, strings.HasPrefix(anywhere, "rdma:"), "a device to remove, and no RDMA")
 	var log lines
 	held := make(chan *xio.Request, 1)
 	cfg := xio.ListenConfig{Logger: slog.New(slog.NewTextHandler(&log, nil))}
