@@ -12,25 +12,29 @@ import (
 	"syscall"
 )
 
-// device is an RDMA device of this machine by its name, and the file that names it in its
-// half for programs, which ends with the device even while programs keep the rest.
+// device is an RDMA device of this machine by its name, the kernel's number of it, if it
+// tells, and the file that names it in its half for programs, which ends with the device
+// even while programs keep the rest.
 type device struct {
-	name string
-	file string
-	ino  uint64
+	name     string
+	numbered bool
+	number   uint32
+	file     string
+	ino      uint64
 }
 
 // deviceTable remembers which device an address of this machine belongs to, and which
 // devices have gone: for good, because libxio looks for devices once.
 type deviceTable struct {
-	sys string // where the kernel tells of them
+	sys  string                            // where the kernel tells of them
+	list func() (map[uint32]string, error) // and whom it has now; nil: nobody knows
 
 	mu   sync.Mutex
 	gone map[device]bool // those there were at first, and whether they have gone
 	at   map[netip.Addr]device
 }
 
-var rdmaDevices = &deviceTable{sys: "/sys/class"}
+var rdmaDevices = &deviceTable{sys: "/sys/class", list: kernelDevices}
 
 // learn finds the device of an address, while there is one. It reads many files.
 func (t *deviceTable) learn(a netip.Addr) {
@@ -71,14 +75,32 @@ func (t *deviceTable) begin() {
 		return
 	}
 	t.gone, t.at = map[device]bool{}, map[netip.Addr]device{}
+	numbers := map[string]uint32{}
+	for number, name := range t.now() {
+		numbers[name] = number
+	}
 	list, _ := os.ReadDir(filepath.Join(t.sys, "infiniband_verbs"))
 	for _, e := range list {
 		file := filepath.Join(t.sys, "infiniband_verbs", e.Name(), "ibdev")
 		var st syscall.Stat_t
 		if name, err := os.ReadFile(file); err == nil && syscall.Stat(file, &st) == nil {
-			t.gone[device{strings.TrimSpace(string(name)), file, st.Ino}] = false
+			d := device{name: strings.TrimSpace(string(name)), file: file, ino: st.Ino}
+			d.number, d.numbered = numbers[d.name]
+			t.gone[d] = false
 		}
 	}
+}
+
+// now is the kernel's list, or nil.
+func (t *deviceTable) now() map[uint32]string {
+	if t.list == nil {
+		return nil
+	}
+	list, err := t.list()
+	if err != nil {
+		return nil
+	}
+	return list
 }
 
 // look says whether the device has gone, if that is sure. Another may have its place by
@@ -90,6 +112,11 @@ func (t *deviceTable) look(d device) bool {
 	var st syscall.Stat_t
 	err := syscall.Stat(d.file, &st)
 	gone := err == syscall.ENOENT || err == syscall.ENOTDIR || err == nil && st.Ino != d.ino
+	if !gone && d.numbered {
+		list := t.now()
+		_, is := list[d.number]
+		gone = list != nil && !is
+	}
 	if gone {
 		t.gone[d] = true
 	}
