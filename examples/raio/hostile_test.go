@@ -226,11 +226,12 @@ func TestDiskFull(t *testing.T) {
 		if os.Getenv("ACCELIO_PREFIX") != "" {
 			local := filepath.Join(t.TempDir(), "local")
 			require.NoError(t, os.Truncate(touch(t, local), 2<<20))
+			// Full up to there, without holes: none of the client's writes is a short one.
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), make([]byte, 1<<20), 0o600))
 			port := s.URI()[strings.LastIndexByte(s.URI(), ':')+1:]
 			p := launch(t, libraryPath(t), libraioClient(t), "put", "127.0.0.1", port, "file", local, "65536", "4")
 			require.Equal(t, 1, p.wait())
-			// Of those under way, the one that had some room may be the first to end.
-			require.Regexp(t, "No space left on device|operation is short", p.err.String())
+			require.Contains(t, p.err.String(), "No space left on device")
 		}
 
 		// The server goes on, and so does the file.
