@@ -137,8 +137,8 @@ func copyMax(n int) int {
 	return max(n, 0)
 }
 
-// closeTime is CloseTimeout with its default worked out.
-func closeTime(d time.Duration) time.Duration {
+// timeout is Timeout or CloseTimeout with its default worked out.
+func timeout(d time.Duration) time.Duration {
 	if d == 0 {
 		return defaultTimeout
 	}
@@ -155,12 +155,8 @@ func (d *Dialer) connect(ctx context.Context, s *Session) (*Connection, error) {
 		return nil, &Error{Op: "dial", URI: s.uri, Code: ErrMsgInvalid, Text: why}
 	}
 	if d.Timeout >= 0 {
-		t := d.Timeout
-		if t == 0 {
-			t = defaultTimeout
-		}
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, t)
+		ctx, cancel = context.WithTimeout(ctx, timeout(d.Timeout))
 		defer cancel()
 	}
 	local, err := d.localAddr(s.uri)
@@ -243,7 +239,7 @@ func (a *attempt) dial(ctx context.Context) (*Connection, error) {
 	c.rdma = strings.HasPrefix(a.session.target, "rdma://")
 	c.maxResponse = d.MaxResponse
 	c.copyMax = copyMax(d.CopyResponse)
-	c.closeTime = closeTime(d.CloseTimeout)
+	c.closeTime = timeout(d.CloseTimeout)
 	if c.depth = d.QueueDepth; c.depth == 0 {
 		c.depth = defaultDepth
 	}

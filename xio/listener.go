@@ -313,7 +313,7 @@ func (s *Server) connected(ctx *Context, e *cgo.Event) {
 	c.depth = s.cfg.QueueDepth
 	c.maxResponse = s.cfg.MaxResponse
 	c.copyMax = copyMax(s.cfg.CopyResponse)
-	c.closeTime = closeTime(s.cfg.CloseTimeout)
+	c.closeTime = timeout(s.cfg.CloseTimeout)
 	c.maxPending = s.cfg.MaxPending
 	c.disp = s.disp
 	c.logger = s.cfg.Logger
