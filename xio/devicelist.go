@@ -22,8 +22,8 @@ const (
 
 // kernelDevices lists the RDMA devices that programs can use, by the kernel's number,
 // which no other device gets in place of one that has gone. A device leaves this list
-// before anybody is told that it goes, and its files much later. It waits for no answer
-// that is not there at once.
+// first, and its files go some milliseconds later. It waits for no answer that is not
+// there at once.
 func kernelDevices() (map[uint32]string, error) {
 	fd, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, netlinkRDMA)
 	if err != nil {
